@@ -1,0 +1,27 @@
+/* Time: the wall clock in milliseconds since 1970 UTC, a clock that never runs backwards
+ * in nanoseconds, and durations as people write them. */
+#ifndef CANDY_BASE_CLOCK_H
+#define CANDY_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_MS 1000000LL /* nanoseconds in a millisecond */
+
+int64_t clock_wall_ms(void);
+int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: the same in every process of a machine */
+
+/* "250ms", "30s", "2m", "1h", "7d": a whole number and a unit. Returns milliseconds, or
+ * -1 when the text is no duration or is longer than 100 years. */
+int64_t duration_parse(const char *text);
+
+/* Writes ms the shortest exact way ("90s", "2m", "1500ms"); text has room for 32. */
+const char *duration_format(int64_t ms, char text[32]);
+
+/* RFC 3339 in UTC with milliseconds: "2026-11-22T08:00:00.000Z"; text has room for 32. */
+const char *clock_format(int64_t ms, char text[32]);
+
+/* Reads RFC 3339 ("2026-11-22T08:00:00Z", offsets and fractions of a second allowed).
+ * Returns 0 and fills ms, or -1. */
+int clock_parse(const char *text, int64_t *ms);
+
+#endif
