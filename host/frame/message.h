@@ -1,0 +1,81 @@
+/* What host and workers say to each other.
+ *
+ * Host to worker                      Worker to host
+ *   INIT     settings (JSON)            MANIFEST what the files declare (JSON)
+ *   JOB      run this                   DONE     how a job ended
+ *   ANSWER   to a request               REQUEST  something durable is wanted (JSON)
+ *   DRAIN    finish, then leave         LOG      a line (JSON)
+ *                                       REPLACE  this worker wants to leave (memory)
+ *
+ * DRAIN and REPLACE are control frames: they overtake what waits to be sent.
+ */
+#ifndef CANDY_FRAME_MESSAGE_H
+#define CANDY_FRAME_MESSAGE_H
+
+#include "frame/wire.h"
+
+enum message_kind {
+  MESSAGE_CREDIT = 1, /* the channel's own */
+  MESSAGE_INIT,
+  MESSAGE_JOB,
+  MESSAGE_ANSWER,
+  MESSAGE_DRAIN,
+  MESSAGE_MANIFEST,
+  MESSAGE_DONE,
+  MESSAGE_REQUEST,
+  MESSAGE_LOG,
+  MESSAGE_REPLACE,
+};
+
+struct message_job {
+  uint32_t cell; /* its cell of the page */
+  int64_t id, lease;
+  uint32_t retry_count, max_retries;
+  int64_t created_at; /* ms since 1970 */
+  struct wire_text type, queue, workspace;
+  struct wire_text key, tags, checkpoint; /* may be absent */
+  struct wire_text payload;               /* JSON */
+};
+
+enum message_outcome {
+  MESSAGE_COMPLETED, /* body: result as JSON; effects or absent */
+  MESSAGE_FAILED, /* body: error {code,message,traceback}; delay_ms >= 0: retry after */
+  MESSAGE_PERMANENT, /* body: error; never retried */
+  MESSAGE_SNOOZED,   /* delay_ms */
+  MESSAGE_SKIPPED,   /* its cell was revoked, or the worker drains: it never began */
+};
+
+struct message_done {
+  uint32_t cell;
+  int64_t id, lease;
+  uint32_t outcome;
+  int64_t delay_ms; /* -1: none asked for */
+  struct wire_text body;
+  struct wire_text effects; /* {"writes":[[sql,params]...],"children":[{...}...]} */
+};
+
+struct message_request {
+  uint32_t number;       /* the answer carries it too */
+  uint32_t cell;         /* whose job asks; UINT32_MAX: none */
+  struct wire_text verb; /* "enqueue" "query" "exec" "kv" "progress" */
+  struct wire_text body; /* JSON */
+};
+
+struct message_answer {
+  uint32_t number;
+  uint32_t ok;           /* 1, or 0: body is {code,message} */
+  struct wire_text body; /* JSON */
+};
+
+void message_put_job(struct buf *b, const struct message_job *m);
+void message_put_done(struct buf *b, const struct message_done *m);
+void message_put_request(struct buf *b, const struct message_request *m);
+void message_put_answer(struct buf *b, const struct message_answer *m);
+
+/* Return 0, or -1 when the bytes are not such a message. Texts point into the bytes. */
+int message_get_job(const char *bytes, size_t len, struct message_job *m);
+int message_get_done(const char *bytes, size_t len, struct message_done *m);
+int message_get_request(const char *bytes, size_t len, struct message_request *m);
+int message_get_answer(const char *bytes, size_t len, struct message_answer *m);
+
+#endif
