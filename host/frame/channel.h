@@ -14,9 +14,9 @@
 #include "frame/message.h"
 #include <uv.h>
 
-#define CHANNEL_FRAME   (256u * 1024) /* the largest frame, header included */
-#define CHANNEL_CREDIT  (1024u * 1024)
-#define CHANNEL_MESSAGE (32u * 1024 * 1024) /* the largest message */
+#define CHANNEL_FRAME   ((size_t)256 * 1024) /* the largest frame, header included */
+#define CHANNEL_CREDIT  ((size_t)1024 * 1024)
+#define CHANNEL_MESSAGE ((size_t)32 * 1024 * 1024) /* the largest message */
 
 struct channel;
 

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE (128u * 1024)
+#define READ_SIZE ((size_t)128 * 1024)
 #define READS_MAX 8 /* a turn: others on the loop want theirs too */
 
 static void give_credit(struct channel *c, uint32_t stream, size_t bytes)

@@ -1,0 +1,15 @@
+/* The lock of a data folder: two hosts never share one.
+ *
+ * It is a POSIX record lock, which belongs to the process and not to a descriptor: no
+ * child can inherit it, and the kernel drops it the moment the process is gone.
+ */
+#ifndef CANDY_LOOP_LOCK_H
+#define CANDY_LOOP_LOCK_H
+
+#include "base/err.h"
+
+/* Makes the folder if need be, and locks it for the life of the process. Returns 0, or -1
+ * with err: "data_in_use" (names the other process), "data_unwritable". */
+int lock_folder(const char *folder, struct err *err);
+
+#endif

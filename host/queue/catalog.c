@@ -1,0 +1,99 @@
+/* Names to tasks: see catalog.h. Sorted by name, found by halving. */
+#include "queue/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+
+struct catalog {
+  json_t *manifest; /* the tasks' strings live in it */
+  struct catalog_task *tasks;
+  size_t n;
+};
+
+static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
+{
+  json_t *document = json_object_get(json, "schema");
+  if (!json_is_object(document) && !json_is_boolean(document))
+    return 0;
+  task->schema = schema_new(document, NULL, err);
+  if (task->schema)
+    return 0;
+  return err_wrap(err, "%s:%d: the payload of task \"%s\"", task->file, task->line,
+                  task->name);
+}
+
+static int read_task(struct catalog_task *task, json_t *json,
+                     const struct catalog_defaults *defaults, struct err *err)
+{
+  task->name = jx_str(json, "name", "");
+  task->file = jx_str(json, "file", "?");
+  task->line = (int)jx_int(json, "line", 0);
+  task->queue = jx_str(json, "queue", NULL);
+  task->priority = (int)jx_int(json, "priority", 0);
+  task->max_retries = (int)jx_int(json, "max_retries", defaults->max_retries);
+  task->timeout_ms = jx_int(json, "timeout_ms", defaults->timeout_ms);
+  task->rerun = jx_bool(json, "rerun", true);
+  return read_schema(task, json, err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+  return strcmp(((const struct catalog_task *)a)->name,
+                ((const struct catalog_task *)b)->name);
+}
+
+struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *defaults,
+                            struct err *err)
+{
+  struct catalog *c = mem_alloc(sizeof *c);
+  json_t *tasks = json_object_get(manifest, "tasks");
+  size_t n = json_array_size(tasks);
+  c->manifest = json_incref(manifest);
+  c->tasks = mem_alloc(n * sizeof *c->tasks);
+  for (; c->n < n; c->n++)
+    if (read_task(&c->tasks[c->n], json_array_get(tasks, c->n), defaults, err) < 0) {
+      catalog_free(&c);
+      return NULL;
+    }
+  qsort(c->tasks, n, sizeof *c->tasks, by_name);
+  return c;
+}
+
+void catalog_free(struct catalog **catalog)
+{
+  struct catalog *c = *catalog;
+  *catalog = NULL;
+  if (!c)
+    return;
+  for (size_t i = 0; i < c->n; i++)
+    schema_free(&c->tasks[i].schema);
+  free(c->tasks);
+  json_decref(c->manifest);
+  free(c);
+}
+
+const struct catalog_task *catalog_find(const struct catalog *c, const char *name)
+{
+  struct catalog_task wanted = {.name = name};
+  if (!c || c->n == 0)
+    return NULL;
+  return bsearch(&wanted, c->tasks, c->n, sizeof *c->tasks, by_name);
+}
+
+size_t catalog_count(const struct catalog *c)
+{
+  return c ? c->n : 0;
+}
+
+const struct catalog_task *catalog_at(const struct catalog *c, size_t index)
+{
+  return &c->tasks[index];
+}
+
+const json_t *catalog_manifest(const struct catalog *c)
+{
+  return c ? c->manifest : NULL;
+}

@@ -1,0 +1,40 @@
+/* The tasks that the scripts declare, as the workers' manifest names them. */
+#ifndef CANDY_QUEUE_CATALOG_H
+#define CANDY_QUEUE_CATALOG_H
+
+#include "base/err.h"
+#include "base/schema.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct catalog_task {
+  const char *name, *file;
+  int line;
+  const char *queue; /* or NULL */
+  int priority;
+  int max_retries;
+  int64_t timeout_ms;
+  bool rerun;
+  struct schema *schema; /* NULL: any object */
+};
+
+struct catalog;
+
+struct catalog_defaults {
+  int max_retries;
+  int64_t timeout_ms;
+};
+
+/* Reads {"tasks":[...]} of a manifest; keeps a reference to it. NULL with err when a
+ * task's schema is none (the error names file and line). */
+struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *defaults,
+                            struct err *err);
+void catalog_free(struct catalog **catalog);
+
+const struct catalog_task *catalog_find(const struct catalog *catalog, const char *name);
+size_t catalog_count(const struct catalog *catalog);
+const struct catalog_task *catalog_at(const struct catalog *catalog, size_t index);
+const json_t *catalog_manifest(const struct catalog *catalog);
+
+#endif

@@ -1,0 +1,356 @@
+/* Checking what comes in: see door.h. One function a field. */
+#include "queue/door.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define NAME_MAX_LEN 200
+#define TAGS_MAX     20
+#define RETRIES_MAX  1000
+#define PRIORITY_MAX 1000000
+
+struct door { /* one request on its way in */
+  struct door_batch *batch;
+  const struct catalog *catalog;
+  const char *pointer;
+  struct store_new job;
+};
+
+static void problem(struct door *d, const char *field, const char *code, const char *fmt,
+                    ...) __attribute__((format(printf, 4, 5)));
+
+static void problem(struct door *d, const char *field, const char *code, const char *fmt,
+                    ...)
+{
+  struct door_batch *b = d->batch;
+  if (!b->problems)
+    b->problems = json_array();
+  if (json_array_size(b->problems) >= DOOR_PROBLEMS_MAX)
+    return;
+  va_list args;
+  va_start(args, fmt);
+  json_array_append_new(b->problems,
+                        json_pack("{s:o, s:s, s:o}", "pointer",
+                                  json_sprintf("%s%s", d->pointer, field), "code", code,
+                                  "message", json_vsprintf(fmt, args)));
+  va_end(args);
+}
+
+/* ---- fields ---- */
+
+static bool is_name(const json_t *value)
+{
+  const char *text = json_string_value(value);
+  size_t len = json_string_length(value);
+  if (!text || len == 0 || len > NAME_MAX_LEN || strlen(text) != len)
+    return false;
+  for (size_t i = 0; i < len; i++)
+    if (!isalnum((unsigned char)text[i]) && !strchr("_.:-/", text[i]))
+      return false;
+  return true;
+}
+
+static void read_queue(struct door *d, const json_t *value)
+{
+  if (is_name(value))
+    d->job.queue = arena_strdup(&d->batch->memory, json_string_value(value));
+  else
+    problem(d, "/queue", "invalid",
+            "must be a name of letters, digits and _ . : - / of at most 200 characters");
+}
+
+static void read_key(struct door *d, const json_t *value)
+{
+  size_t len = json_string_length(value);
+  if (json_is_string(value) && len > 0 && len <= NAME_MAX_LEN &&
+      strlen(json_string_value(value)) == len)
+    d->job.key = arena_strdup(&d->batch->memory, json_string_value(value));
+  else
+    problem(d, "/key", "invalid", "must be a string of 1 to 200 bytes");
+}
+
+static bool tag_fits(const json_t *tag)
+{
+  return json_string_length(tag) > 0 && json_string_length(tag) <= NAME_MAX_LEN;
+}
+
+static void read_tags(struct door *d, const json_t *value)
+{
+  bool good = json_is_array(value) && json_array_size(value) <= TAGS_MAX;
+  size_t i;
+  json_t *tag;
+  json_array_foreach(value, i, tag) good = good && tag_fits(tag);
+  if (!good) {
+    problem(d, "/tags", "invalid",
+            "must be a list of at most %d strings of 1 to 200 bytes", TAGS_MAX);
+    return;
+  }
+  struct buf text = {0};
+  jx_append(&text, value);
+  if (json_array_size(value) > 0)
+    d->job.tags = arena_copy(&d->batch->memory, text.data, text.len);
+  buf_fini(&text);
+}
+
+static void read_priority(struct door *d, const json_t *value)
+{
+  json_int_t n = json_integer_value(value);
+  if (json_is_integer(value) && n >= -PRIORITY_MAX && n <= PRIORITY_MAX)
+    d->job.priority = (int)n;
+  else
+    problem(d, "/priority", "invalid",
+            "must be an integer from -1000000 to 1000000 (smaller runs first)");
+}
+
+static void read_retries(struct door *d, const json_t *value)
+{
+  json_int_t n = json_integer_value(value);
+  if (json_is_integer(value) && n >= 0 && n <= RETRIES_MAX)
+    d->job.max_retries = (int)n;
+  else
+    problem(d, "/max_retries", "invalid", "must be an integer from 0 to %d", RETRIES_MAX);
+}
+
+static void read_delay(struct door *d, const json_t *value)
+{
+  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
+  if (json_is_integer(value))
+    ms = json_integer_value(value);
+  if (ms >= 0 && ms <= 100LL * 366 * 86400 * 1000)
+    d->job.delay_ms = ms;
+  else
+    problem(d, "/delay", "invalid",
+            "must be a duration such as \"30s\", \"5m\" or \"2h\", or milliseconds");
+}
+
+static void read_run_at(struct door *d, const json_t *value)
+{
+  int64_t ms = json_is_integer(value) ? json_integer_value(value) : -1;
+  if (json_is_string(value) && clock_parse(json_string_value(value), &ms) < 0)
+    ms = -1;
+  if (ms > 0 && ms < 32503680000000LL) /* the year 3000 */
+    d->job.run_at = ms;
+  else
+    problem(
+        d, "/run_at", "invalid",
+        "must be a time such as \"2026-11-22T08:00:00Z\", or milliseconds since 1970");
+}
+
+static void ignore(struct door *d, const json_t *value)
+{
+  (void)d;
+  (void)value;
+}
+
+static const struct {
+  const char *name;
+  void (*read)(struct door *d, const json_t *value);
+} fields[] = {
+    {"type", ignore},        {"payload", ignore},
+    {"delay", read_delay},   {"delay_ms", read_delay},
+    {"run_at", read_run_at}, {"priority", read_priority},
+    {"queue", read_queue},   {"tags", read_tags},
+    {"key", read_key},       {"max_retries", read_retries},
+};
+
+static void read_field(struct door *d, const char *name, const json_t *value)
+{
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    if (strcmp(fields[i].name, name) == 0) {
+      if (!json_is_null(value))
+        fields[i].read(d, value);
+      return;
+    }
+  char field[NAME_MAX_LEN];
+  snprintf(field, sizeof field, "/%s", name);
+  problem(
+      d, field, "unknown_field",
+      "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
+      "queue, tags, key, max_retries");
+}
+
+/* ---- the payload ---- */
+
+static void check_payload(struct door *d, const struct catalog_task *task,
+                          const json_t *payload)
+{
+  struct schema_problem found[DOOR_PROBLEMS_MAX];
+  size_t n = schema_check(task->schema, payload, found, DOOR_PROBLEMS_MAX);
+  if (n > DOOR_PROBLEMS_MAX)
+    n = DOOR_PROBLEMS_MAX;
+  for (size_t i = 0; i < n; i++) {
+    char *field = mem_printf("/payload%s", found[i].pointer);
+    problem(d, field, found[i].code, "%s", found[i].message);
+    free(field);
+  }
+  schema_problems_fini(found, n);
+}
+
+static void read_payload(struct door *d, const struct catalog_task *task,
+                         struct json_span text)
+{
+  struct err err;
+  if (text.len == 0)
+    text = (struct json_span){"{}", 2};
+  json_t *payload = jx_parse(text.at, text.len, &err);
+  if (!payload)
+    problem(d, "/payload", "bad_json", "%s", err.text);
+  else if (!json_is_object(payload))
+    problem(d, "/payload", "type", "must be an object, not %s", jx_kind(payload));
+  else if (task->schema)
+    check_payload(d, task, payload);
+  json_decref(payload);
+  d->job.payload = arena_copy(&d->batch->memory, text.at, text.len);
+  d->job.payload_len = text.len;
+}
+
+/* ---- requests ---- */
+
+static const struct catalog_task *read_type(struct door *d, const json_t *value)
+{
+  const char *name = json_string_value(value);
+  const struct catalog_task *task = name ? catalog_find(d->catalog, name) : NULL;
+  if (!value)
+    problem(d, "/type", "required", "is missing: the name of a task");
+  else if (!name)
+    problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
+  else if (!task)
+    problem(
+        d, "/type", "unknown_task",
+        "no script declares a task \"%.100s\" (%zu declared; `candy tasks` lists them)",
+        name, catalog_count(d->catalog));
+  return task;
+}
+
+static void apply_task(struct store_new *job, const struct catalog_task *task,
+                       struct arena *memory)
+{
+  job->type = arena_strdup(memory, task->name);
+  job->queue = arena_strdup(memory, task->queue);
+  job->priority = task->priority;
+  job->max_retries = task->max_retries;
+}
+
+static void keep(struct door_batch *b, const struct store_new *job)
+{
+  if (b->n == b->cap) {
+    b->cap = b->cap ? 2 * b->cap : 1;
+    b->jobs = mem_grow(b->jobs, b->cap * sizeof *b->jobs);
+  }
+  b->jobs[b->n++] = *job;
+}
+
+void door_add(struct door_batch *b, const struct catalog *catalog, const json_t *spec,
+              struct json_span payload, const char *pointer)
+{
+  struct door d = {.batch = b, .catalog = catalog, .pointer = pointer};
+  if (!json_is_object(spec)) {
+    problem(&d, "", "type", "must be an object {\"type\": ..., \"payload\": ...}, not %s",
+            jx_kind(spec));
+    return;
+  }
+  const struct catalog_task *task = read_type(&d, json_object_get(spec, "type"));
+  if (task) {
+    apply_task(&d.job, task, &b->memory);
+    read_payload(&d, task, payload);
+  }
+  const char *name;
+  json_t *value;
+  json_object_foreach((json_t *)(uintptr_t)spec, name, value) read_field(&d, name, value);
+  keep(b, &d.job);
+}
+
+/* The payload's own bytes. A name written with escapes would let the tree and the text
+ * differ, so the text has to have it too. */
+static struct json_span find_payload(struct door_batch *b, const json_t *spec,
+                                     struct json_span text, const char *pointer)
+{
+  struct json_span payload = {0};
+  if (!json_object_get(spec, "payload"))
+    return payload;
+  if (!json_span_member(text, "payload", &payload)) {
+    struct door d = {.batch = b, .pointer = pointer};
+    problem(&d, "/payload", "invalid", "its name must be written without escapes");
+  }
+  if (payload.len == 4 && memcmp(payload.at, "null", 4) == 0)
+    payload.len = 0;
+  return payload;
+}
+
+static void read_many(struct door_batch *b, const struct catalog *catalog,
+                      const json_t *list, struct json_span text)
+{
+  const char *at = NULL;
+  struct json_span element;
+  for (size_t i = 0; json_span_next(text, &at, &element); i++) {
+    char pointer[32];
+    snprintf(pointer, sizeof pointer, "/%zu", i);
+    const json_t *spec = json_array_get(list, i);
+    door_add(b, catalog, spec, find_payload(b, spec, element, pointer), pointer);
+  }
+}
+
+static int refuse_size(size_t n, struct err *err)
+{
+  if (n == 0)
+    return err_set(err, "empty_batch", "the list of tasks is empty");
+  return err_set(err, "too_many_tasks",
+                 "%zu tasks in one request; send at most %d at a time", n, DOOR_JOBS_MAX);
+}
+
+int door_read(struct door_batch *b, const struct catalog *catalog, const char *text,
+              size_t len, bool *many, struct err *err)
+{
+  json_t *document = jx_parse(text, len, err);
+  if (!document)
+    return -1;
+  struct json_span whole = json_span_trim(text, len);
+  size_t n = json_array_size(document);
+  int status = 0;
+  *many = json_is_array(document);
+  if (*many && (n == 0 || n > DOOR_JOBS_MAX))
+    status = refuse_size(n, err);
+  else if (*many)
+    read_many(b, catalog, document, whole);
+  else
+    door_add(b, catalog, document, find_payload(b, document, whole, ""), "");
+  json_decref(document);
+  return status;
+}
+
+void door_add_all(struct door_batch *b, const struct catalog *catalog,
+                  const json_t *specs)
+{
+  size_t i;
+  json_t *spec;
+  json_array_foreach(specs, i, spec)
+  {
+    char pointer[32];
+    snprintf(pointer, sizeof pointer, "/%zu", i);
+    const json_t *payload = json_object_get(spec, "payload");
+    struct json_span text = {json_string_value(payload), json_string_length(payload)};
+    door_add(b, catalog, spec, text, pointer);
+  }
+}
+
+void door_explain(const struct door_batch *b, struct err *err)
+{
+  const json_t *first = json_array_get(b->problems, 0);
+  size_t more = json_array_size(b->problems) - 1;
+  err_set(err, jx_str(first, "code", "invalid"), "%s: %s", jx_str(first, "pointer", ""),
+          jx_str(first, "message", ""));
+  if (more > 0)
+    err_set(err, jx_str(first, "code", "invalid"), "%s (and %zu more)", err->text, more);
+}
+
+void door_fini(struct door_batch *b)
+{
+  arena_fini(&b->memory);
+  free(b->jobs);
+  json_decref(b->problems);
+  *b = (struct door_batch){0};
+}

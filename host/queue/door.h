@@ -1,0 +1,47 @@
+/* The door of the queue: what people and scripts ask for, checked and turned into jobs.
+ *
+ * A request is {type, payload, delay, run_at, priority, queue, tags, key, max_retries}.
+ * The payload is kept as the bytes that came and checked against the task's schema. All
+ * of a batch is good, or nothing of it is enqueued; each problem is told with a pointer
+ * into the request.
+ */
+#ifndef CANDY_QUEUE_DOOR_H
+#define CANDY_QUEUE_DOOR_H
+
+#include "base/arena.h"
+#include "base/json_span.h"
+#include "queue/catalog.h"
+#include "store/store.h"
+
+#define DOOR_JOBS_MAX     10000
+#define DOOR_PROBLEMS_MAX 20
+
+struct door_batch { /* {0} is an empty one */
+  struct arena memory;
+  struct store_new *jobs;
+  size_t n, cap;
+  json_t *problems; /* NULL, or [{pointer, code, message}] */
+};
+
+/* Reads one request. `spec` is the request without regard to its payload; `payload` the
+ * payload's text (len 0: none was given); `pointer` where the request stands in what the
+ * caller sent ("" or "/3"). Problems are added to the batch. */
+void door_add(struct door_batch *batch, const struct catalog *catalog, const json_t *spec,
+              struct json_span payload, const char *pointer);
+
+/* A whole document: one request, or an array of up to DOOR_JOBS_MAX. Returns 0, or -1
+ * with err for text that is not JSON ("bad_json"); `many` tells which of the two came. */
+int door_read(struct door_batch *batch, const struct catalog *catalog, const char *text,
+              size_t len, bool *many, struct err *err);
+
+/* The children of a finish, or the jobs of a script: specs with the payload as a string
+ * of JSON text. */
+void door_add_all(struct door_batch *batch, const struct catalog *catalog,
+                  const json_t *specs);
+
+/* The problems in one line, for errors that are not documents. */
+void door_explain(const struct door_batch *batch, struct err *err);
+
+void door_fini(struct door_batch *batch);
+
+#endif

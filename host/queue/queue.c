@@ -1,0 +1,133 @@
+/* The queue's life, the way in and the way out: see queue.h. The ends of attempts are in
+ * finish.c, retention in sweep.c. */
+#include "queue/queue_.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* ---- waking ---- */
+
+static void wake(struct queue *q)
+{
+  q->config.wake(q->config.arg);
+}
+
+static void came_due(uv_timer_t *timer)
+{
+  wake(timer->data);
+}
+
+static void watch_next_due(struct queue *q)
+{
+  int64_t due = q->store->next_due;
+  if (due == 0) {
+    uv_timer_stop(&q->due);
+    return;
+  }
+  int64_t in = due - clock_wall_ms();
+  if (in > 60000)
+    in = 60000; /* the wall clock may be set meanwhile: look again */
+  uv_timer_start(&q->due, came_due, in > 0 ? (uint64_t)in : 0, 0);
+}
+
+void queue__settled(struct queue *q)
+{
+  watch_next_due(q);
+  wake(q);
+}
+
+/* ---- life ---- */
+
+struct queue *queue_new(uv_loop_t *loop, struct store *store,
+                        const struct queue_config *config)
+{
+  struct queue *q = mem_alloc(sizeof *q);
+  q->loop = loop;
+  q->store = store;
+  q->config = *config;
+  q->handles = 3;
+  uv_timer_init(loop, &q->due);
+  uv_timer_init(loop, &q->again);
+  uv_timer_init(loop, &q->sweeper);
+  q->due.data = q->again.data = q->sweeper.data = q;
+  watch_next_due(q);
+  queue__sweep_start(q);
+  return q;
+}
+
+static void closed(uv_handle_t *handle)
+{
+  struct queue *q = handle->data;
+  if (--q->handles == 0)
+    free(q);
+}
+
+void queue_free(struct queue **queue)
+{
+  struct queue *q = *queue;
+  *queue = NULL;
+  if (!q)
+    return;
+  uv_close((uv_handle_t *)&q->due, closed);
+  uv_close((uv_handle_t *)&q->again, closed);
+  uv_close((uv_handle_t *)&q->sweeper, closed);
+}
+
+size_t queue_unsettled(const struct queue *q)
+{
+  return q->unsettled;
+}
+
+struct store *queue_store(struct queue *q)
+{
+  return q->store;
+}
+
+/* ---- in ---- */
+
+struct push {
+  struct store_enqueue op;
+  struct queue *queue;
+  struct door_batch batch;
+  queue_pushed pushed;
+  void *arg;
+};
+
+static void pushed(struct store_op *op)
+{
+  struct push *p = op->arg;
+  queue__settled(p->queue);
+  p->pushed(p->arg, p->op.jobs, p->op.n, op->err);
+  store_op_fini(op);
+  door_fini(&p->batch);
+  free(p);
+}
+
+void queue_push(struct queue *q, struct door_batch *batch, queue_pushed done, void *arg)
+{
+  struct push *p = mem_alloc(sizeof *p);
+  p->queue = q;
+  p->batch = *batch;
+  *batch = (struct door_batch){0};
+  p->pushed = done;
+  p->arg = arg;
+  p->op.op = (struct store_op){.kind = STORE_ENQUEUE, .done = pushed, .arg = p};
+  p->op.jobs = p->batch.jobs;
+  p->op.n = p->batch.n;
+  store_submit(q->store, &p->op.op);
+  wake(q); /* a claim in the same turn finds them */
+}
+
+void queue_bulk(struct queue *q, struct store_bulk *op)
+{
+  store_submit(q->store, &op->op);
+  wake(q);
+}
+
+/* ---- out ---- */
+
+void queue_claim(struct queue *q, struct store_claim *op)
+{
+  store_submit(q->store, &op->op);
+}

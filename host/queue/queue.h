@@ -1,0 +1,76 @@
+/* The queue: the life of jobs, on top of the store.
+ *
+ * The dispatcher takes jobs here and says how each one ended; the queue decides what
+ * follows (completed, retry with which delay, dead, rescued) and keeps saying so to the
+ * store until the store has it on disk. See POLICY in policy.h for the rules.
+ */
+#ifndef CANDY_QUEUE_QUEUE_H
+#define CANDY_QUEUE_QUEUE_H
+
+#include "queue/catalog.h"
+#include "queue/door.h"
+#include "store/store.h"
+
+struct queue;
+
+struct queue_config {
+  int64_t keep_completed_ms, keep_dead_ms;
+  /* Something may be there to claim: new jobs, jobs that came due, jobs come back. */
+  void (*wake)(void *arg);
+  /* A job ended or failed, for the log. */
+  void (*ended)(void *arg, int64_t id, const char *type, enum store_outcome outcome,
+                const char *error);
+  void *arg;
+};
+
+struct queue *queue_new(uv_loop_t *loop, struct store *store,
+                        const struct queue_config *config);
+void queue_free(struct queue **queue); /* before the loop's last run; ends its timers */
+
+/* ---- in ---- */
+
+typedef void (*queue_pushed)(void *arg, const struct store_new *jobs, size_t n,
+                             const struct err *err);
+
+/* Enqueues the batch (which the queue takes over and empties); `pushed` comes after the
+ * commit, with the jobs' ids or with err. */
+void queue_push(struct queue *queue, struct door_batch *batch, queue_pushed pushed,
+                void *arg);
+
+/* Dead jobs back (STORE_REQUEUE) or finished ones forgotten (STORE_PURGE). */
+void queue_bulk(struct queue *queue, struct store_bulk *op);
+
+/* ---- out ---- */
+
+/* Claims up to max jobs; `done` of the operation is called with them. */
+void queue_claim(struct queue *queue, struct store_claim *op);
+
+/* How an attempt ended. Strings are copied. */
+struct queue_end {
+  const struct store_job *job;
+  const char *worker;
+  int64_t began_at;   /* ms since 1970, or 0 */
+  const char *error;  /* JSON {code,message,...} */
+  int64_t delay_ms;   /* asked for by the job; -1: the queue's own */
+  const char *result; /* JSON */
+  size_t result_len;
+  const json_t *effects; /* {"writes":[[sql,params]...],"children":[...]}, or NULL */
+};
+
+void queue_completed(struct queue *queue, const struct catalog *catalog,
+                     const struct queue_end *end);
+void queue_failed(struct queue *queue, const struct queue_end *end);    /* may retry */
+void queue_permanent(struct queue *queue, const struct queue_end *end); /* dead */
+void queue_snoozed(struct queue *queue, const struct queue_end *end);
+void queue_released(struct queue *queue, const struct queue_end *end); /* never began */
+void queue_rescued(struct queue *queue,
+                   const struct queue_end *end); /* lost, not guilty */
+/* A job of a task with rerun = false that began and was lost: dead, outcome unknown. */
+void queue_lost_once(struct queue *queue, const struct queue_end *end);
+
+/* How many ends are not on disk yet: a graceful stop waits for 0. */
+size_t queue_unsettled(const struct queue *queue);
+
+struct store *queue_store(struct queue *queue);
+
+#endif

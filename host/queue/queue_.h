@@ -1,0 +1,28 @@
+/* The inside of the queue, shared by its files. */
+#ifndef CANDY_QUEUE_INSIDE_H
+#define CANDY_QUEUE_INSIDE_H
+
+#include "queue/queue.h"
+
+struct finish;
+
+struct queue {
+  uv_loop_t *loop;
+  struct store *store;
+  struct queue_config config;
+  uv_timer_t due;     /* the next scheduled job */
+  uv_timer_t again;   /* finishes that could not be committed */
+  uv_timer_t sweeper; /* retention */
+  int handles;
+  size_t unsettled;
+  struct finish *waiting;
+  bool sweeping;
+};
+
+/* After each operation: next_due may have moved, jobs may have come back. */
+void queue__settled(struct queue *queue);
+
+/* Begins the retention of finished jobs. */
+void queue__sweep_start(struct queue *queue);
+
+#endif

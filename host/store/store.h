@@ -1,0 +1,369 @@
+/* The store: everything durable, behind one seam.
+ *
+ * The loop submits operations; a backend gathers them into turns, one transaction each
+ * (progress and finishes first, claims last, everything else in order between), and
+ * calls `done` on the loop after the commit is on disk, in the order of submission.
+ * Nothing is promised to anyone before. Reads run apart from the writer and see what was
+ * committed when they begin. What makes a turn too long is left for the next one.
+ *
+ * Who owns what: the caller allocates an operation and all that it points to, keeps it
+ * until `done`, and releases it there. What the store hands out hangs on the operation
+ * (marked "out") and goes with store_op_fini, which `done` must call.
+ *
+ * A turn that cannot be committed (disk full, I/O error) fails every operation in it
+ * with the same error, and nothing of it has happened. An operation that fails by itself
+ * fails alone.
+ *
+ * Time is the store's clock, in milliseconds since 1970 UTC.
+ */
+#ifndef CANDY_STORE_STORE_H
+#define CANDY_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct store;
+
+enum store_kind {
+  /* writes: joined into turns */
+  STORE_ENQUEUE,
+  STORE_FINISH,
+  STORE_CLAIM,
+  STORE_TYPES,
+  STORE_RECOVER,
+  STORE_PROGRESS,
+  STORE_REQUEUE,
+  STORE_PURGE,
+  STORE_EXPIRE,
+  STORE_EXEC,
+  STORE_SCHEMA,
+  STORE_KV_WRITE,
+  STORE_KEY_ADD,
+  /* reads: anything from here on */
+  STORE_JOB,
+  STORE_JOBS,
+  STORE_STATS,
+  STORE_QUERY,
+  STORE_KV_READ,
+  STORE_KEYS,
+};
+
+enum store_state {
+  STORE_SCHEDULED,
+  STORE_AVAILABLE,
+  STORE_RUNNING,
+  STORE_RETRYABLE,
+  STORE_PENDING, /* waits for other jobs */
+  STORE_COMPLETED,
+  STORE_CANCELLED,
+  STORE_DEAD,
+  STORE_STATES
+};
+
+extern const char *const store_state_names[STORE_STATES];
+
+struct store_op {
+  enum store_kind kind;
+  void (*done)(struct store_op *op); /* on the loop, exactly once */
+  void *arg;                         /* the caller's */
+  int status;                        /* out: 0, or -1 and err */
+  struct err *err;                   /* out: NULL when status is 0 (but see REFUSED) */
+  struct store_op *next;             /* the store's, until done */
+};
+
+/* A job to be. Strings are UTF-8; NULL where a default is named. */
+struct store_new {
+  const char *type;
+  const char *queue;     /* NULL: "default" */
+  const char *workspace; /* NULL: "default" */
+  const char *key;       /* NULL: none; the partition for limits and order */
+  const char *tags;      /* JSON array of strings, NULL: none */
+  const char *payload;   /* JSON text, kept byte for byte */
+  size_t payload_len;
+  int64_t delay_ms; /* from the store's now; 0: none */
+  int64_t run_at;   /* absolute; 0: none; the later of the two counts */
+  int64_t parent;   /* the job that enqueued it, or 0 */
+  int priority;     /* smaller runs first */
+  int max_retries;
+  int64_t id; /* out */
+};
+
+struct store_enqueue {
+  struct store_op op;
+  struct store_new *jobs;
+  size_t n; /* all of them or none */
+};
+
+/* A job as it is claimed. Strings live as long as the operation. */
+struct store_job {
+  int64_t id;
+  int64_t lease;   /* the fencing token: larger at each claim of this job */
+  int retry_count; /* failures that counted so far */
+  int rescues;
+  int max_retries;
+  int priority;
+  int64_t created_at;
+  const char *type, *queue, *workspace;
+  const char *key;        /* or NULL */
+  const char *tags;       /* JSON array, or NULL */
+  const char *checkpoint; /* JSON, or NULL */
+  const char *payload;
+  size_t payload_len;
+};
+
+/* Takes up to max jobs in order of (priority, sequence), queues in turn, and only types
+ * that STORE_TYPES named. Others met on the way are set aside at no further cost. */
+struct store_claim {
+  struct store_op op;
+  size_t max;
+  struct store_job *jobs; /* out */
+  size_t n;               /* out */
+  bool more;              /* out: ready jobs were left behind */
+  struct buf memory;      /* out: what the strings live in */
+};
+
+/* What this host can run, in place of what it said before. Jobs that were set aside for
+ * want of their type come back when it is named. Names are copied. */
+struct store_types {
+  struct store_op op;
+
+  const struct store_type {
+    const char *name;
+    bool once; /* rerun = false: never run again by itself after it began */
+  } * types;
+
+  size_t n;
+};
+
+enum store_outcome {
+  STORE_OK,      /* completed, with result and effects */
+  STORE_RETRY,   /* a failure that counts; comes back after delay_ms */
+  STORE_FAIL,    /* a failure that counts; dead */
+  STORE_SNOOZE,  /* comes back after delay_ms; nothing is counted */
+  STORE_RELEASE, /* never began: back to its old place in the queue */
+  STORE_RESCUE,  /* lost through no fault of its own: back to its place, rescues + 1 */
+};
+
+struct store_write {
+  const char *sql;
+  const char *params; /* JSON array */
+};
+
+enum store_verdict {
+  STORE_DONE,
+  STORE_STALE,  /* the lease did not match: nothing has happened */
+  STORE_REFUSED /* an effect failed (op.err says why): the job is still running */
+};
+
+struct store_finish {
+  struct store_op op;
+  int64_t id, lease;
+  enum store_outcome outcome;
+  int64_t delay_ms;           /* RETRY, SNOOZE */
+  int64_t began_at;           /* 0: unknown */
+  const char *worker;         /* who ran it, for the history; NULL: nobody */
+  const char *result;         /* OK: JSON text */
+  const char *error;          /* RETRY, FAIL, RESCUE: JSON object {code,message,...} */
+  struct store_write *writes; /* OK: run as the scripts' SQL, in order */
+  size_t n_writes;
+  struct store_new *children; /* OK: enqueued with the finish */
+  size_t n_children;
+  enum store_verdict verdict; /* out; status is -1 only if the whole turn failed */
+};
+
+/* At start: what this host ran before it died goes back to its place, uncounted; jobs
+ * of a `once` type are dead with code "outcome_unknown". */
+struct store_recover {
+  struct store_op op;
+  int64_t released, lost; /* out */
+};
+
+struct store_progress {
+  struct store_op op;
+  int64_t id, lease;
+  double percent;         /* 0 to 100, or < 0 to leave it as it is */
+  const char *message;    /* or NULL */
+  const char *checkpoint; /* JSON, or NULL to leave it as it is */
+  bool stale;             /* out */
+};
+
+/* Which jobs: what is set must fit. Lists are newest first. */
+struct store_filter {
+  unsigned states; /* bits 1 << enum store_state; 0: any */
+  const char *const *types;
+  size_t n_types;
+  const char *const *queues;
+  size_t n_queues;
+  const int64_t *ids;
+  size_t n_ids;
+  const char *tag;
+  const char *search;   /* part of the payload or of the last error's message */
+  int64_t since, until; /* created_at in [since, until); 0: open */
+};
+
+/* Dead jobs back to available with retry_count 0 (REQUEUE), or finished jobs forgotten
+ * with their history (PURGE), oldest first. Jobs in other states are left alone. Many
+ * jobs take several turns, each of which stands for itself. */
+struct store_bulk {
+  struct store_op op;
+  struct store_filter filter;
+  int64_t max;    /* at most so many */
+  int64_t count;  /* out */
+  int64_t cursor; /* the store's */
+};
+
+/* Forgets finished jobs past their time, in small steps. */
+struct store_expire {
+  struct store_op op;
+  int64_t completed_ms, dead_ms; /* ages */
+  int64_t max;
+  int64_t count; /* out: == max when there may be more */
+};
+
+/* SQL of scripts: only tables that scripts own, within budgets of time and rows.
+ * Errors: "sql_error", "sql_forbidden", "sql_timeout", "sql_too_many_rows". */
+struct store_sql {
+  struct store_op op; /* STORE_EXEC or STORE_QUERY */
+  const char *sql;    /* one statement */
+  const char *params; /* JSON array */
+  struct buf
+      answer; /* out: QUERY: JSON array of objects; EXEC: {"changes":n,"last_id":n} */
+};
+
+/* Tables of scripts. Each schema is a list of steps; steps that were applied before must
+ * be unchanged (by text), new ones at the end are applied. Error: "schema_changed", or
+ * "sql_error" naming schema and step. */
+struct store_schema {
+  struct store_op op;
+  const char *name;
+  const char *const *steps;
+  size_t n;
+};
+
+enum store_kv_verb {
+  STORE_KV_GET,
+  STORE_KV_LIST,
+  STORE_KV_SET,
+  STORE_KV_ADD,
+  STORE_KV_DELETE
+};
+
+struct store_kv {
+  struct store_op op; /* STORE_KV_READ for GET and LIST, else STORE_KV_WRITE */
+  enum store_kv_verb verb;
+  const char *workspace; /* NULL: "default" */
+  const char *key;       /* LIST: the prefix */
+  const char *value;     /* SET: JSON text */
+  double by;             /* ADD: to a number; an absent key counts as 0 */
+  int64_t expires_ms;    /* SET, ADD: from now; 0: never */
+  int64_t
+      if_version; /* SET, DELETE: only at this version; 0: only when absent; -1: always */
+  int64_t limit;  /* LIST */
+  bool found;     /* out: GET: there; SET, DELETE: done */
+  int64_t version;   /* out */
+  struct buf answer; /* out: GET, ADD: JSON value; LIST: [{key,value,version}] */
+};
+
+/* API keys: only their hash is kept. A name that is there already gets the new hash. */
+struct store_key {
+  struct store_op op;
+  const char *name;
+  unsigned char hash[32];
+};
+
+struct store_keys {
+  struct store_op op;
+
+  struct store_key_row {
+    char name[64];
+    unsigned char hash[32];
+    int64_t created_at;
+  } * keys; /* out */
+
+  size_t n; /* out */
+};
+
+/* One job in full, or a page of summaries, as JSON in the shape of the API (view.h).
+ * It is text and not json_t, so that payloads and results go out byte for byte. */
+struct store_get {
+  struct store_op op;
+  int64_t id;
+  struct buf json; /* out: an object; len 0 when there is no such job */
+};
+
+struct store_list {
+  struct store_op op;
+  struct store_filter filter;
+  int64_t before;   /* ids below this one; 0: from the newest */
+  int64_t limit;    /* 1 to 1000 */
+  struct buf items; /* out: a JSON array */
+  int64_t next;     /* out: `before` of the next page, 0 at the end */
+};
+
+struct store_stats {
+  struct store_op op;
+  int64_t counts[STORE_STATES]; /* out: exact up to 10,000 each, then capped there */
+  int64_t oldest_available_ms;  /* out: age, 0 when there is none */
+  int64_t set_aside;            /* out: available, but no host has their type */
+};
+
+/* ---- life ---- */
+
+struct store_config {
+  const char *folder; /* where embedded backends keep their files */
+  bool relaxed;       /* synchronous=NORMAL: a power cut may lose the last moments */
+  void (*fatal)(void *arg,
+                const struct err *err); /* the store can't be trusted any more */
+  void *arg;
+};
+
+struct store_backend {
+  const char *scheme; /* of the URL: "sqlite" */
+  int (*open)(struct store **out, uv_loop_t *loop, const char *url,
+              const struct store_config *config, struct err *err);
+  void (*submit)(struct store *store, struct store_op *op);
+  void (*flush)(struct store *store); /* begin a turn with what was submitted */
+  int (*backup)(struct store *store, const char *file,
+                void (*done)(void *arg, const struct err *err), void *arg,
+                struct err *err);
+  void (*close)(struct store *store); /* finishes what was submitted; blocks; frees */
+};
+
+/* What every backend's struct begins with. */
+struct store {
+  const struct store_backend *backend;
+  int64_t next_due; /* when the next scheduled job comes due; 0: none. Kept after turns */
+  uv_prepare_t *flusher; /* store.c's */
+};
+
+extern const struct store_backend store_sqlite;
+
+/* Opens by URL ("sqlite:" keeps candy.db in the folder; "sqlite:/path/file.db"), checks
+ * integrity, migrates. Blocking; for the start only. Errors: "store_newer" (written by a
+ * newer Candy), "store_corrupt", "store_readonly", "store_full", "store_url",
+ * "store_open". */
+int store_open(struct store **out, uv_loop_t *loop, const char *url,
+               const struct store_config *config, struct err *err);
+
+/* Blocks until all that was submitted is done and has been told. The loop must turn once
+ * more to be rid of the store's handles. */
+void store_close(struct store **store);
+
+/* Adds an operation to the coming turn. Turns begin by themselves at the end of each
+ * iteration of the loop. */
+void store_submit(struct store *store, struct store_op *op);
+
+/* Copies the whole store into a new file, a few pages at a time, while it runs. `done`
+ * gets NULL when the copy is whole. */
+int store_backup(struct store *store, const char *file,
+                 void (*done)(void *arg, const struct err *err), void *arg,
+                 struct err *err);
+
+/* Releases what the store hung on the operation, not the operation itself. */
+void store_op_fini(struct store_op *op);
+
+#endif
