@@ -1,0 +1,52 @@
+/* The inside of the API, shared by its files. */
+#ifndef CANDY_API_INSIDE_H
+#define CANDY_API_INSIDE_H
+
+#include "api/api.h"
+#include "base/arena.h"
+#include "net/router.h"
+
+struct api {
+  struct api_parts parts;
+  struct router *router;
+  int64_t started_ms;
+  bool draining;
+};
+
+/* api.c: answers that several routes give */
+void api__store_problem(struct http_request *req, const struct err *err);
+
+/* api_jobs.c: answers with the job in full, or 404. */
+void api__answer_job(struct api *api, struct http_request *req, int64_t id);
+
+/* filter.c: which jobs a request means */
+struct api_filter {
+  struct store_filter filter;
+  struct arena memory;
+  json_t *problems; /* NULL, or [{pointer,code,message}] */
+};
+
+/* Reads a filter's fields from the query string; other parameters that are allowed are
+ * named in `others`, a list that ends with NULL. */
+void api_filter_query(struct api_filter *f, const struct http_request *req,
+                      const char *const *others);
+void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others);
+void api_filter_fini(struct api_filter *f);
+
+/* "12" -> 12; -1 when it is no id. */
+int64_t api_id(const char *text);
+
+/* The routes. */
+void api_push(struct http_request *req, void *arg);
+void api_list(struct http_request *req, void *arg);
+void api_get(struct http_request *req, void *arg);
+void api_retry(struct http_request *req, void *arg);
+void api_retry_many(struct http_request *req, void *arg);
+void api_purge_many(struct http_request *req, void *arg);
+void api_health(struct http_request *req, void *arg);
+void api_livez(struct http_request *req, void *arg);
+void api_readyz(struct http_request *req, void *arg);
+void api_definitions(struct http_request *req, void *arg);
+void api_backup(struct http_request *req, void *arg);
+
+#endif

@@ -1,0 +1,141 @@
+/* GET /tasks and GET /tasks/:id: reading jobs. */
+#include "api/api_.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX     200
+#define BASE64        sodium_base64_VARIANT_URLSAFE_NO_PADDING
+
+/* ---- cursors: opaque, but they only hold the last id ---- */
+
+static void put_cursor(struct buf *b, int64_t before)
+{
+  char plain[32], text[64];
+  int n = snprintf(plain, sizeof plain, "j1:%" PRId64, before);
+  sodium_bin2base64(text, sizeof text, (const unsigned char *)plain, (size_t)n, BASE64);
+  buf_json_string(b, text, strlen(text));
+}
+
+static int64_t read_cursor(const char *text)
+{
+  unsigned char plain[33] = {0};
+  size_t n;
+  if (sodium_base642bin(plain, sizeof plain - 1, text, strlen(text), NULL, &n, NULL,
+                        BASE64) != 0 ||
+      memcmp(plain, "j1:", 3) != 0)
+    return -1;
+  return api_id((const char *)plain + 3);
+}
+
+/* ---- lists ---- */
+
+struct list {
+  struct store_list op;
+  struct api_filter filter;
+  struct http_request *req;
+};
+
+static void listed(struct store_op *op)
+{
+  struct list *l = op->arg;
+  if (op->status < 0) {
+    api__store_problem(l->req, op->err);
+  } else {
+    struct buf b = {0};
+    buf_puts(&b, "{\"items\":");
+    buf_append(&b, l->op.items.data, l->op.items.len);
+    buf_puts(&b, ",\"next_cursor\":");
+    if (l->op.next)
+      put_cursor(&b, l->op.next);
+    else
+      buf_puts(&b, "null");
+    buf_putc(&b, '}');
+    http_reply(l->req, 200, "application/json", b.data, b.len);
+    buf_fini(&b);
+  }
+  store_op_fini(op);
+  api_filter_fini(&l->filter);
+  free(l);
+}
+
+/* Fills limit and cursor; false when one of them is wrong (then it is answered). */
+static bool read_page(struct list *l)
+{
+  const char *limit = http_query(l->req, "limit"), *cursor = http_query(l->req, "cursor");
+  l->op.limit = limit ? api_id(limit) : LIMIT_DEFAULT;
+  l->op.before = cursor && *cursor ? read_cursor(cursor) : 0;
+  if (l->op.limit < 1 || l->op.limit > LIMIT_MAX)
+    http_problem(l->req, 422, "invalid", "limit must be a number from 1 to %d",
+                 LIMIT_MAX);
+  else if (l->op.before < 0)
+    http_problem(l->req, 422, "invalid",
+                 "this cursor is none of ours: take next_cursor of the page before");
+  else
+    return true;
+  return false;
+}
+
+void api_list(struct http_request *req, void *arg)
+{
+  static const char *const others[] = {"limit", "cursor", NULL};
+  struct api *a = arg;
+  struct list *l = mem_alloc(sizeof *l);
+  l->req = req;
+  api_filter_query(&l->filter, req, others);
+  if (l->filter.problems) {
+    http_problem_with(req, 422, "invalid", json_incref(l->filter.problems),
+                      "the filter does not fit");
+  } else if (read_page(l)) {
+    l->op.op = (struct store_op){.kind = STORE_JOBS, .done = listed, .arg = l};
+    l->op.filter = l->filter.filter;
+    store_submit(a->parts.store, &l->op.op);
+    return;
+  }
+  api_filter_fini(&l->filter);
+  free(l);
+}
+
+/* ---- one ---- */
+
+struct get {
+  struct store_get op;
+  struct http_request *req;
+};
+
+static void got(struct store_op *op)
+{
+  struct get *g = op->arg;
+  if (op->status < 0)
+    api__store_problem(g->req, op->err);
+  else if (g->op.json.len == 0)
+    http_problem(g->req, 404, "no_such_job",
+                 "there is no job %" PRId64 "; finished jobs are kept for a while only",
+                 g->op.id);
+  else
+    http_reply(g->req, 200, "application/json", g->op.json.data, g->op.json.len);
+  store_op_fini(op);
+  free(g);
+}
+
+void api__answer_job(struct api *a, struct http_request *req, int64_t id)
+{
+  struct get *g = mem_alloc(sizeof *g);
+  g->req = req;
+  g->op.id = id;
+  g->op.op = (struct store_op){.kind = STORE_JOB, .done = got, .arg = g};
+  store_submit(a->parts.store, &g->op.op);
+}
+
+void api_get(struct http_request *req, void *arg)
+{
+  int64_t id = api_id(http_param(req, "id"));
+  if (id < 0)
+    http_problem(req, 404, "no_such_job", "\"%.40s\" is not the id of a job",
+                 http_param(req, "id"));
+  else
+    api__answer_job(arg, req, id);
+}

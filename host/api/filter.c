@@ -1,0 +1,171 @@
+/* Which jobs a request means: the same fields from a query string or a JSON body. */
+#include "api/api_.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+static void problem(struct api_filter *f, const char *field, const char *code,
+                    const char *message)
+{
+  if (!f->problems)
+    f->problems = json_array();
+  json_array_append_new(f->problems, json_pack("{s:o, s:s, s:s}", "pointer",
+                                               json_sprintf("/%s", field), "code", code,
+                                               "message", message));
+}
+
+/* ---- fields ---- */
+
+/* "a,b" -> {"a","b"}; empty parts are dropped. */
+static size_t split(struct api_filter *f, const char *text, const char *const **out)
+{
+  char *copy = arena_strdup(&f->memory, text), *rest = NULL;
+  const char **parts = arena_alloc(&f->memory, (strlen(text) / 2 + 1) * sizeof *parts);
+  size_t n = 0;
+  for (char *part = strtok_r(copy, ",", &rest); part; part = strtok_r(NULL, ",", &rest))
+    parts[n++] = part;
+  *out = parts;
+  return n;
+}
+
+static void read_state(struct api_filter *f, const char *text)
+{
+  const char *const *names;
+  size_t n = split(f, text, &names);
+  for (size_t i = 0; i < n; i++) {
+    int state = 0;
+    while (state < STORE_STATES && strcmp(store_state_names[state], names[i]) != 0)
+      state++;
+    if (state == STORE_STATES)
+      problem(f, "state", "invalid",
+              "must be of scheduled, available, running, retryable, pending, completed, "
+              "cancelled, dead");
+    else
+      f->filter.states |= 1u << state;
+  }
+}
+
+static void read_type(struct api_filter *f, const char *text)
+{
+  f->filter.n_types = split(f, text, &f->filter.types);
+}
+
+static void read_queue(struct api_filter *f, const char *text)
+{
+  f->filter.n_queues = split(f, text, &f->filter.queues);
+}
+
+static void read_tag(struct api_filter *f, const char *text)
+{
+  f->filter.tag = arena_strdup(&f->memory, text);
+}
+
+static void read_search(struct api_filter *f, const char *text)
+{
+  f->filter.search = arena_strdup(&f->memory, text);
+}
+
+static int64_t read_time(struct api_filter *f, const char *field, const char *text)
+{
+  int64_t ms = api_id(text);
+  if (ms < 0 && clock_parse(text, &ms) < 0)
+    problem(f, field, "invalid",
+            "must be a time such as 2026-11-22T08:00:00Z, or milliseconds since 1970");
+  return ms;
+}
+
+static void read_since(struct api_filter *f, const char *text)
+{
+  f->filter.since = read_time(f, "since", text);
+}
+
+static void read_until(struct api_filter *f, const char *text)
+{
+  f->filter.until = read_time(f, "until", text);
+}
+
+static void read_ids(struct api_filter *f, const char *text)
+{
+  const char *const *parts;
+  size_t n = split(f, text, &parts);
+  int64_t *ids = arena_alloc(&f->memory, n * sizeof *ids);
+  for (size_t i = 0; i < n; i++) {
+    ids[i] = api_id(parts[i]);
+    if (ids[i] < 0)
+      problem(f, "ids", "invalid", "must be ids of jobs");
+  }
+  f->filter.ids = ids;
+  f->filter.n_ids = n;
+}
+
+static const struct {
+  const char *name;
+  void (*read)(struct api_filter *f, const char *text);
+} fields[] = {{"state", read_state}, {"type", read_type},     {"queue", read_queue},
+              {"tag", read_tag},     {"search", read_search}, {"since", read_since},
+              {"until", read_until}, {"ids", read_ids}};
+
+static void read_field(struct api_filter *f, const char *name, const char *text,
+                       const char *const *others)
+{
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    if (strcmp(fields[i].name, name) == 0) {
+      if (*text)
+        fields[i].read(f, text);
+      return;
+    }
+  for (; *others; others++)
+    if (strcmp(*others, name) == 0)
+      return;
+  problem(
+      f, name, "unknown_parameter",
+      "is not known here; known are state, type, queue, tag, search, since, until, ids, "
+      "limit, cursor");
+}
+
+/* ---- sources ---- */
+
+void api_filter_query(struct api_filter *f, const struct http_request *req,
+                      const char *const *others)
+{
+  *f = (struct api_filter){0};
+  for (size_t i = 0; i < req->pairs.count; i++)
+    read_field(f, req->pairs.pairs[i].name, req->pairs.pairs[i].value, others);
+}
+
+/* A JSON value as the query string would have it: lists are joined by commas. */
+static char *as_text(struct api_filter *f, const json_t *value)
+{
+  struct buf b = {0};
+  size_t i;
+  json_t *element;
+  if (json_is_string(value))
+    buf_puts(&b, json_string_value(value));
+  else if (json_is_integer(value))
+    buf_printf(&b, "%lld", (long long)json_integer_value(value));
+  json_array_foreach(value, i, element)
+  {
+    char *part = as_text(f, element);
+    buf_printf(&b, "%s%s", i ? "," : "", part);
+  }
+  char *text = arena_copy(&f->memory, b.data, b.len);
+  buf_fini(&b);
+  return text;
+}
+
+void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others)
+{
+  const char *name;
+  json_t *value;
+  *f = (struct api_filter){0};
+  json_object_foreach((json_t *)(uintptr_t)body, name, value)
+      read_field(f, name, as_text(f, value), others);
+}
+
+void api_filter_fini(struct api_filter *f)
+{
+  arena_fini(&f->memory);
+  json_decref(f->problems);
+}

@@ -1,0 +1,114 @@
+/* Who is to blame when a worker is gone, and what becomes of everything it held.
+ *
+ *   the job whose Lua was running       failed once, with how the worker ended
+ *   other jobs that had begun           rescued: back to the queue, not counted
+ *   jobs that had not begun             back to the queue as if nothing had been
+ *   the file whose top level was running   left out
+ *
+ * When the host stops and kills what does not end, nobody is to blame.
+ */
+#include "worker/pool_.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+
+enum guilt { GUILTY, RESCUED, RELEASED };
+
+struct verdict {
+  uint32_t culprit; /* a cell, or UINT32_MAX */
+  char *error;      /* JSON, of the culprit or of the accident */
+};
+
+static const char *code_of(const char *how, bool out_of_memory)
+{
+  if (out_of_memory)
+    return "out_of_memory";
+  if (strstr(how, "timed out"))
+    return "timeout";
+  if (strncmp(how, "killed:", 7) == 0)
+    return "killed";
+  return "crashed";
+}
+
+static char *error_of(struct worker *w, const char *how)
+{
+  bool oom = atomic_load(&process_page(w->process)->out_of_memory) != 0;
+  const char *text = oom ? "out of memory: its worker could not go on" : how;
+  json_t *error = json_pack("{s:s, s:s}", "code", code_of(how, oom), "message", text);
+  char *json = jx_dump(error, NULL);
+  json_decref(error);
+  return json;
+}
+
+static enum guilt judge(struct worker *w, uint32_t cell, uint32_t culprit)
+{
+  uint32_t state = atomic_load(&process_page(w->process)->cells[cell].state);
+  if (state == PAGE_OFFERED)
+    return RELEASED;
+  if (w->pool->state == POOL_STOPPING)
+    return RELEASED;
+  return cell == culprit && state == PAGE_BEGUN ? GUILTY : RESCUED;
+}
+
+static void settle(struct worker *w, uint32_t cell, const struct verdict *v)
+{
+  struct queue *q = w->pool->queue;
+  struct queue_end end = {.error = v->error, .delay_ms = -1};
+  uint32_t state = atomic_load(&process_page(w->process)->cells[cell].state);
+  enum guilt guilt = judge(w, cell, v->culprit);
+  dispatch__end(w, cell, &end);
+  if (state != PAGE_OFFERED && !w->flights[cell].task->rerun)
+    queue_lost_once(q, &end);
+  else if (guilt == GUILTY)
+    queue_failed(q, &end);
+  else if (guilt == RESCUED)
+    queue_rescued(q, &end);
+  else
+    queue_released(q, &end);
+}
+
+static void settle_all(struct worker *w, const struct verdict *v)
+{
+  for (uint32_t cell = 0; cell < PAGE_CELLS && w->n_open > 0; cell++) {
+    if (!w->flights[cell].open)
+      continue;
+    if (!w->flights[cell].revoked) /* a revoked one went back long ago */
+      settle(w, cell, v);
+    dispatch__close_flight(w, cell);
+  }
+}
+
+/* A file that kills the worker at load would do it for ever. */
+static void blame_file(struct worker *w, uint32_t number, const char *how)
+{
+  struct pool *p = w->pool;
+  if (number >= p->sources.n || p->state == POOL_STOPPING)
+    return;
+  char *text = mem_printf("its top level ended the worker (%s)", how);
+  pool__exclude(p, p->sources.paths[number], "load_failed", text);
+  free(text);
+}
+
+void blame__gone(struct worker *w, const char *how)
+{
+  struct pool *p = w->pool;
+  struct page *page = process_page(w->process);
+  uint32_t busy = atomic_load(&page->busy);
+  uint32_t current = atomic_load(&page->current);
+  bool asked_to_leave =
+      w->state == WORKER_LEAVING && strcmp(how, "ended with code 0") == 0;
+  struct verdict v = {.culprit = busy == PAGE_JOB ? current : UINT32_MAX};
+  if (!asked_to_leave)
+    pool__log(p, POOL_WARN, json_pack("{s:s, s:i}", "worker", w->name, "jobs", w->n_open),
+              "worker %s is gone: %s", w->name, how);
+  if (busy == PAGE_LOAD)
+    blame_file(w, current, how);
+  w->deaths = busy == PAGE_IDLE && !asked_to_leave ? w->deaths + 1 : 0;
+  v.error = error_of(w, how);
+  settle_all(w, &v);
+  free(v.error);
+  if (p->state == POOL_APPLYING && w == &p->workers[0])
+    p->state = POOL_LOADING; /* it is started again and loads again */
+}

@@ -1,0 +1,172 @@
+/* The pool's life: see pool.h. */
+#include "worker/pool_.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/json.h"
+
+/* ---- life ---- */
+
+struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
+                      struct sources *sources, struct err *err)
+{
+  int bundle = sources_share(sources, err);
+  if (bundle < 0)
+    return NULL;
+  struct pool *p = mem_alloc(sizeof *p);
+  p->loop = loop;
+  p->config = *config;
+  p->sources = *sources;
+  *sources = (struct sources){0};
+  p->bundle = bundle;
+  p->excluded = json_object();
+  p->n = config->workers;
+  p->workers = mem_alloc((size_t)p->n * sizeof *p->workers);
+  for (int i = 0; i < p->n; i++)
+    worker__init(&p->workers[i], p, i);
+  uv_timer_init(loop, &p->watch);
+  uv_timer_init(loop, &p->grace);
+  uv_timer_init(loop, &p->retry);
+  p->watch.data = p->grace.data = p->retry.data = p;
+  p->handles = 3 + p->n;
+  return p;
+}
+
+static void release(uv_handle_t *handle)
+{
+  struct pool *p = handle->data;
+  if (--p->handles > 0)
+    return;
+  for (int i = 0; i < p->n; i++) {
+    free(p->workers[i].flights);
+    free(p->workers[i].free_cells);
+  }
+  free(p->workers);
+  catalog_free(&p->catalog);
+  json_decref(p->manifest);
+  json_decref(p->excluded);
+  sources_fini(&p->sources);
+  close(p->bundle);
+  free(p);
+}
+
+void pool_free(struct pool **pool)
+{
+  struct pool *p = *pool;
+  *pool = NULL;
+  if (!p)
+    return;
+  for (int i = 0; i < p->n; i++)
+    worker__close(&p->workers[i], release);
+  uv_close((uv_handle_t *)&p->watch, release);
+  uv_close((uv_handle_t *)&p->grace, release);
+  uv_close((uv_handle_t *)&p->retry, release);
+}
+
+void pool_start(struct pool *p, struct queue *queue)
+{
+  p->queue = queue;
+  pool__restart_loading(p);
+}
+
+/* The first worker alone finds out what the files declare; the others follow. */
+void pool__restart_loading(struct pool *p)
+{
+  p->state = POOL_LOADING;
+  worker__start(&p->workers[0]);
+}
+
+void pool__exclude(struct pool *p, const char *path, const char *code, const char *text)
+{
+  json_object_set_new(p->excluded, path,
+                      json_pack("{s:s, s:s}", "code", code, "message", text));
+  pool__log(p, POOL_ERROR, json_pack("{s:s}", "file", path),
+            "%s is left out: %s; the other files run", path, text);
+}
+
+/* ---- stopping ---- */
+
+static void grace_is_over(uv_timer_t *timer)
+{
+  struct pool *p = timer->data;
+  for (int i = 0; i < p->n; i++)
+    if (p->workers[i].process)
+      process_kill(p->workers[i].process, "the host stops and its grace is over");
+}
+
+void pool_stop(struct pool *p, int64_t grace_ms)
+{
+  bool none = true;
+  p->state = POOL_STOPPING;
+  for (int i = 0; i < p->n; i++) {
+    uv_timer_stop(&p->workers[i].restart);
+    none = none && !p->workers[i].process;
+    worker__leave(&p->workers[i]);
+  }
+  if (none && !p->stopped) {
+    p->stopped = true;
+    p->config.stopped(p->config.arg);
+    return;
+  }
+  uv_timer_start(&p->grace, grace_is_over, (uint64_t)grace_ms, 0);
+}
+
+json_t *pool_init_message(const struct pool_config *c, const char *worker,
+                          json_t *exclude)
+{
+  return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker", worker,
+                   "generation", 1, "slots", c->slots, "memory_max",
+                   (json_int_t)c->memory, "result_max", (json_int_t)c->result_max,
+                   "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env", c->env,
+                   "log_level", c->log_level, "exclude", exclude);
+}
+
+/* ---- what others ask ---- */
+
+void pool_wake(struct pool *p)
+{
+  p->maybe_ready = true;
+  dispatch__pump(p);
+}
+
+const struct catalog *pool_catalog(const struct pool *p)
+{
+  return p->catalog;
+}
+
+void pool_health(const struct pool *p, struct pool_health *h)
+{
+  *h = (struct pool_health){
+      .workers = p->n, .restarts = p->restarts, .last_claim_ms = p->last_claim_ms};
+  for (int i = 0; i < p->n; i++) {
+    h->alive += p->workers[i].state == WORKER_READY;
+    h->busy += p->workers[i].n_open > 0;
+    h->open += p->workers[i].n_open;
+  }
+}
+
+json_t *pool_files(const struct pool *p)
+{
+  json_t *files = json_array(), *file, *error;
+  const char *path;
+  size_t i;
+  json_array_foreach(json_object_get(p->manifest, "files"), i,
+                     file) if (!json_object_get(p->excluded, jx_str(file, "path", "")))
+      json_array_append(files, file);
+  json_object_foreach(p->excluded, path, error)
+      json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
+  return files;
+}
+
+void pool__log(struct pool *p, enum pool_level level, json_t *fields, const char *fmt,
+               ...)
+{
+  char *text = NULL;
+  va_list args;
+  va_start(args, fmt);
+  int n = vasprintf(&text, fmt, args);
+  va_end(args);
+  p->config.log(p->config.arg, level, fields, n < 0 ? fmt : text);
+  free(text);
+}

@@ -1,0 +1,68 @@
+/* The workers of a host: started, fed with jobs, watched, replaced, drained.
+ *
+ * The way of a job here: pump (dispatch.c) claims, hand_out gives it a cell of the least
+ * busy worker, message DONE (dispatch.c) tells the queue how it ended. watch.c looks at
+ * the pages for workers that stand still, blame.c settles what a dead worker held, and
+ * request.c serves what Lua asks of the host meanwhile.
+ */
+#ifndef CANDY_WORKER_POOL_H
+#define CANDY_WORKER_POOL_H
+
+#include "queue/queue.h"
+#include "worker/sources.h"
+
+struct pool;
+
+enum pool_level { POOL_DEBUG, POOL_INFO, POOL_WARN, POOL_ERROR };
+
+struct pool_config {
+  int workers;
+  int slots;        /* coroutines a worker */
+  int64_t memory;   /* bytes of Lua memory a worker */
+  int64_t stall_ms; /* a loop that stands still for longer is killed */
+  int64_t result_max;
+  struct catalog_defaults defaults;
+  const char *env, *log_level;
+  /* Once: tasks are known and the first worker runs; or err, when no worker starts. */
+  void (*ready)(void *arg, const struct err *err);
+  /* All workers are gone after pool_stop. */
+  void (*stopped)(void *arg);
+  /* A line for the log. `fields` (may be NULL) is the callee's to release. */
+  void (*log)(void *arg, enum pool_level level, json_t *fields, const char *text);
+  void *arg;
+};
+
+/* Takes over the sources. Nothing runs before the loop does. */
+struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
+                      struct sources *sources, struct err *err);
+void pool_free(struct pool **pool);
+
+/* The queue comes after the pool, since each needs the other. */
+void pool_start(struct pool *pool, struct queue *queue);
+
+/* There may be something to claim. */
+void pool_wake(struct pool *pool);
+
+/* No more claims; what runs may finish until the grace is over, then it is killed and
+ * goes back to the queue uncounted. */
+void pool_stop(struct pool *pool, int64_t grace_ms);
+
+const struct catalog *pool_catalog(const struct pool *pool); /* NULL before ready */
+
+struct pool_health {
+  int workers, alive, busy; /* wanted, ready, with jobs */
+  int64_t open;             /* jobs handed out */
+  int64_t restarts;
+  int64_t last_claim_ms; /* when jobs were last claimed (since 1970), or 0 */
+};
+
+void pool_health(const struct pool *pool, struct pool_health *health);
+
+/* [{path, error: null | {code, message, line}}]; a new reference. */
+json_t *pool_files(const struct pool *pool);
+
+/* The INIT message of a worker; takes over `exclude`, the paths of files to leave out. */
+json_t *pool_init_message(const struct pool_config *config, const char *worker,
+                          json_t *exclude);
+
+#endif

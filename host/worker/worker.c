@@ -1,0 +1,175 @@
+/* One seat of the pool: starts a process on it, listens to it, starts the next one when
+ * it has gone. Deaths without a culprit in a row wait longer each time. */
+#include "worker/pool_.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define BACKOFF_MS     50
+#define BACKOFF_MAX_MS 2000
+#define HOPELESS       6 /* deaths in a row before anything was loaded */
+
+/* ---- the seat ---- */
+
+void worker__init(struct worker *w, struct pool *pool, int number)
+{
+  w->pool = pool;
+  w->number = number;
+  snprintf(w->name, sizeof w->name, "w%d", number + 1);
+  w->flights = mem_alloc(PAGE_CELLS * sizeof *w->flights);
+  w->free_cells = mem_alloc(PAGE_CELLS * sizeof *w->free_cells);
+  uv_timer_init(pool->loop, &w->restart);
+  w->restart.data = w;
+}
+
+void worker__close(struct worker *w, uv_close_cb closed)
+{
+  process_free(&w->process);
+  w->restart.data = w->pool;
+  uv_close((uv_handle_t *)&w->restart, closed);
+}
+
+static void empty_cells(struct worker *w)
+{
+  w->n_free = w->n_open = 0;
+  for (int cell = PAGE_CELLS - 1; cell >= 0; cell--)
+    w->free_cells[w->n_free++] = (uint16_t)cell;
+}
+
+/* ---- the process ---- */
+
+static void log_line(struct worker *w, const char *body, size_t len)
+{
+  static const char *const names[] = {"debug", "info", "warn", "error"};
+  json_t *line = jx_parse(body, len, NULL);
+  enum pool_level level = POOL_INFO;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(jx_str(line, "level", ""), names[i]) == 0)
+      level = (enum pool_level)i;
+  char *text = mem_strdup(jx_str(line, "message", ""));
+  json_object_del(line, "message");
+  json_object_del(line, "level");
+  json_object_set_new(line, "worker", json_string(w->name));
+  pool__log(w->pool, level, line, "%s", text);
+  free(text);
+}
+
+static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
+{
+  struct worker *w = arg;
+  switch (kind) {
+  case MESSAGE_DONE:
+    dispatch__done(w, body, len);
+    break;
+  case MESSAGE_REQUEST:
+    request__serve(w, body, len);
+    break;
+  case MESSAGE_LOG:
+    log_line(w, body, len);
+    break;
+  case MESSAGE_MANIFEST:
+    generation__manifest(w, body, len);
+    break;
+  case MESSAGE_REPLACE:
+    worker__leave(w);
+    break;
+  default:
+    process_kill(w->process, "said something that a worker never says");
+  }
+}
+
+static uint64_t backoff_ms(const struct worker *w)
+{
+  if (w->deaths <= 1)
+    return 0;
+  uint64_t ms = (uint64_t)BACKOFF_MS << (w->deaths < 8 ? w->deaths - 2 : 6);
+  return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+static void on_restart(uv_timer_t *timer)
+{
+  worker__start(timer->data);
+}
+
+static void all_gone(struct pool *p)
+{
+  for (int i = 0; i < p->n; i++)
+    if (p->workers[i].process)
+      return;
+  if (!p->stopped) {
+    p->stopped = true;
+    p->config.stopped(p->config.arg);
+  }
+}
+
+static void on_gone(void *arg, const char *how)
+{
+  struct worker *w = arg;
+  struct pool *p = w->pool;
+  char reason[128];
+  snprintf(reason, sizeof reason, "%s", how);
+  blame__gone(w, reason);
+  w->state = WORKER_DOWN;
+  w->incarnation++;
+  process_free(&w->process);
+  if (p->state == POOL_STOPPING) {
+    all_gone(p);
+    return;
+  }
+  if (p->state == POOL_LOADING && w->deaths >= HOPELESS) {
+    struct err err;
+    err_set(&err, "worker_start", "the worker program does not start: %s", reason);
+    p->config.ready(p->config.arg, &err);
+    return;
+  }
+  p->restarts++;
+  uv_timer_start(&w->restart, on_restart, backoff_ms(w), 0);
+}
+
+static const struct process_events process_events = {on_message, on_gone};
+
+static void send_init(struct worker *w)
+{
+  json_t *exclude = json_array(), *error;
+  const char *path;
+  size_t len;
+  json_object_foreach(w->pool->excluded, path, error)
+      json_array_append_new(exclude, json_string(path));
+  json_t *init = pool_init_message(&w->pool->config, w->name, exclude);
+  char *text = jx_dump(init, &len);
+  process_send(w->process, MESSAGE_INIT, text, len);
+  free(text);
+  json_decref(init);
+}
+
+void worker__start(struct worker *w)
+{
+  struct err err;
+  empty_cells(w);
+  w->process = process_start(w->pool->loop, w->pool->bundle, &process_events, w, &err);
+  if (!w->process) {
+    pool__log(w->pool, POOL_ERROR, NULL, "worker %s: %s", w->name, err.text);
+    w->deaths++;
+    if (w->pool->state == POOL_LOADING && w->deaths >= HOPELESS)
+      w->pool->config.ready(w->pool->config.arg, &err);
+    else
+      uv_timer_start(&w->restart, on_restart, backoff_ms(w) + BACKOFF_MS, 0);
+    return;
+  }
+  w->state = WORKER_LOADING;
+  w->window_ns = clock_mono_ns();
+  w->still_since_ns = w->still_seen_ns = 0;
+  send_init(w);
+  watch__start(w->pool);
+}
+
+void worker__leave(struct worker *w)
+{
+  if (!w->process || w->state == WORKER_LEAVING)
+    return;
+  w->state = WORKER_LEAVING;
+  process_send_control(w->process, MESSAGE_DRAIN);
+}
