@@ -1,0 +1,130 @@
+/* The table of commands: what each is called, takes and says of itself. What they do is
+ * in a file each (enqueue.c, jobs.c, ...). */
+#include "cli/command.h"
+
+#include <string.h>
+
+const struct cli_flag command_common[] = {
+    {"json", NULL, false, "answer with JSON, for programs"},
+    {"help", NULL, false, "tell about the command"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag enqueue_flags[] = {
+    {"delay", "TIME", false, "run it so much later: 30s, 5m, 2h, 1d"},
+    {"run-at", "TIME", false, "run it at 2026-11-22T08:00:00Z, or at milliseconds"},
+    {"priority", "N", false, "smaller runs first; 0 by default"},
+    {"queue", "NAME", false, "the queue, in place of the task's own"},
+    {"tag", "TAG", true, "a tag to find it by; may be repeated"},
+    {"key", "KEY", false, "the key that limits and order go by"},
+    {"max-retries", "N", false, "how often it may be retried"},
+    {"wait", NULL, false, "wait until it has ended and print its result"},
+    {"timeout", "TIME", false, "wait no longer than that"},
+    {NULL, NULL, false, NULL},
+};
+
+#define FILTERS                                                                          \
+  {"state", "STATE", false, "available, running, dead ...; several with commas"},        \
+      {"type", "TYPE", false, "the task's name"}, {"queue", "NAME", false, "the queue"}, \
+      {"tag", "TAG", false, "a tag"},                                                    \
+  {                                                                                      \
+    "search", "TEXT", false, "what the job holds"                                        \
+  }
+
+static const struct cli_flag jobs_flags[] = {
+    FILTERS,
+    {"since", "TIME", false, "made in the last 2h, or since 2026-11-22T08:00:00Z"},
+    {"limit", "N", false, "how many at most; 50 by default"},
+    {"all", NULL, false, "all of them"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag bulk_flags[] = {
+    FILTERS,
+    {"all", NULL, false, "all dead jobs, where no filter is given"},
+    {NULL, NULL, false, NULL},
+};
+
+const struct cli_command command_table[] = {
+    {.name = "run",
+     .operands = "",
+     .summary = "start the host",
+     .details = "One line on standard output says when it is ready; the log goes to "
+                "standard\nerror. SIGTERM or Ctrl-C stop it and let running jobs finish.",
+     .takes_settings = true,
+     .run = cmd_run},
+    {.name = "check",
+     .operands = "",
+     .summary = "load configuration and scripts and say what is wrong with them",
+     .takes_settings = true,
+     .run = cmd_check},
+    {.name = "enqueue",
+     .operands = "TYPE [PAYLOAD | @FILE | -]",
+     .summary = "put a job into the queue and print its id",
+     .details = "PAYLOAD is JSON; @FILE reads it from a file, - from standard input.",
+     .flags = enqueue_flags,
+     .least = 1,
+     .most = 2,
+     .run = cmd_enqueue},
+    {.name = "jobs",
+     .operands = "",
+     .summary = "list jobs",
+     .flags = jobs_flags,
+     .run = cmd_jobs},
+    {.name = "job",
+     .operands = "ID",
+     .summary = "show one job with all its attempts",
+     .least = 1,
+     .most = 1,
+     .run = cmd_job},
+    {.name = "retry",
+     .operands = "[ID...]",
+     .summary = "put dead jobs back into the queue",
+     .details = "By id, or all that the filters choose; --state is dead where not given.",
+     .flags = bulk_flags,
+     .most = SIZE_MAX,
+     .run = cmd_retry},
+    {.name = "purge",
+     .operands = "[ID...]",
+     .summary = "delete finished jobs for good",
+     .details = "By id, or all that the filters choose; --state is dead where not given.",
+     .flags = bulk_flags,
+     .most = SIZE_MAX,
+     .run = cmd_purge},
+    {.name = "tasks",
+     .operands = "",
+     .summary = "list the tasks that scripts declare",
+     .run = cmd_tasks},
+    {.name = "backup",
+     .operands = "FILE",
+     .summary = "write a copy of the store while the host runs",
+     .least = 1,
+     .most = 1,
+     .run = cmd_backup},
+    {.name = "migrate",
+     .operands = "",
+     .summary = "bring the store's tables up to date",
+     .takes_settings = true,
+     .run = cmd_migrate},
+    {.name = "version",
+     .operands = "",
+     .summary = "print the version",
+     .needs_no_conf = true,
+     .run = cmd_version},
+    {.name = "help",
+     .operands = "[COMMAND | settings]",
+     .summary = "tell about a command, or list all settings",
+     .most = 1,
+     .needs_no_conf = true,
+     .run = cmd_help},
+};
+
+const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+const struct cli_command *command_find(const char *name)
+{
+  for (size_t i = 0; i < command_count; i++)
+    if (strcmp(command_table[i].name, name) == 0)
+      return &command_table[i];
+  return NULL;
+}

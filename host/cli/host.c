@@ -1,0 +1,365 @@
+/* Putting a host together: see host.h for the order. */
+#include "cli/host.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "api/api.h"
+#include "api/keys.h"
+#include "base/clock.h"
+#include "log/log.h"
+#include "loop/lock.h"
+#include "net/http.h"
+#include "queue/queue.h"
+#include "store/store.h"
+#include "worker/pool.h"
+
+#define SETTLE_MS 5000 /* for finishes that a full disk holds up at the stop */
+#define CLOSE_MS  2000 /* for clients that still read their answer */
+
+struct host {
+  const struct conf *conf;
+  void (*ready)(const struct host_ready *info);
+  uv_loop_t loop;
+  uv_signal_t signals[3];
+  uv_timer_t settle;
+  int64_t settle_until_ns;
+
+  struct sources sources;
+  struct store *store;
+  struct queue *queue;
+  struct pool *pool;
+  struct keys *keys;
+  struct api *api;
+  struct http_server *server;
+  struct store_recover recover;
+
+  char *data, *url, *made_key;
+  int port;
+  bool is_ready, stopping, closing;
+  int status;
+  struct err err; /* why it ends with status -1 */
+};
+
+static void stop(struct host *h);
+
+static void fail(struct host *h, const struct err *err)
+{
+  if (h->status == 0) {
+    h->status = -1;
+    h->err = *err;
+  }
+  stop(h);
+}
+
+/* ---- the log of the parts ---- */
+
+static void log_pool(void *arg, enum pool_level level, json_t *fields, const char *text)
+{
+  static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
+
+  (void)arg;
+  log_line(levels[level], fields, "%s", text);
+}
+
+static void log_end(void *arg, int64_t id, const char *type, enum store_outcome outcome,
+                    const char *error)
+{
+  (void)arg;
+  if (!error ||
+      (outcome != STORE_RETRY && outcome != STORE_FAIL && outcome != STORE_RESCUE))
+    return;
+  json_t *cause = jx_parse(error, strlen(error), NULL);
+  json_t *fields = json_pack("{s:o, s:s, s:s}", "job", jx_id(id), "type", type, "code",
+                             jx_str(cause, "code", "error"));
+  log_line(outcome == STORE_FAIL ? LOG_ERROR : LOG_WARN, fields, "job %s: %s",
+           outcome == STORE_FAIL    ? "is dead"
+           : outcome == STORE_RETRY ? "failed, will be retried"
+                                    : "lost its worker, goes back",
+           jx_str(cause, "message", "no reason was given"));
+  json_decref(cause);
+}
+
+static void store_broke(void *arg, const struct err *err)
+{
+  (void)arg;
+  log_line(LOG_ERROR, NULL, "the store can't be trusted any more: %s", err->text);
+  _exit(1); /* what was acknowledged is on disk; the next start reads it from there */
+}
+
+static void wake_pool(void *arg)
+{
+  struct host *h = arg;
+  if (h->pool)
+    pool_wake(h->pool);
+}
+
+/* ---- starting, in order ---- */
+
+static void handle(struct http_request *req, void *arg)
+{
+  struct host *h = arg;
+  if (h->is_ready || h->stopping) {
+    api_handle(req, h->api);
+    return;
+  }
+  http_set_header(req, "Retry-After", "1");
+  http_problem(req, 503, "starting", "the host is starting; try again in a second");
+}
+
+static void tell_ready(struct host *h)
+{
+  struct host_ready info = {.url = h->url, .data = h->data, .admin_key = h->made_key};
+  h->ready(&info);
+  if (h->made_key)
+    sodium_memzero(h->made_key, strlen(h->made_key));
+}
+
+static void pool_ready(void *arg, const struct err *err)
+{
+  struct host *h = arg;
+  struct err why;
+  if (h->is_ready || h->stopping)
+    return;
+  if (err) {
+    fail(h, err);
+  } else if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0) {
+    fail(h, &why);
+  } else {
+    h->is_ready = true;
+    tell_ready(h);
+  }
+}
+
+static void pool_stopped(void *arg);
+
+static int cores(void)
+{
+  unsigned n = uv_available_parallelism();
+  return n > 0 && n < 1024 ? (int)n : 1;
+}
+
+static int make_pool(struct host *h, struct err *err)
+{
+  const struct conf *c = h->conf;
+  struct pool_config config = {
+      .workers = c->workers ? (int)c->workers : cores(),
+      .slots = (int)c->worker_slots,
+      .memory = c->worker_memory,
+      .stall_ms = c->worker_stall,
+      .result_max = c->worker_result_max,
+      .defaults = {(int)c->task_max_retries, c->task_timeout},
+      .env = c->env,
+      .log_level = c->log_level,
+      .ready = pool_ready,
+      .stopped = pool_stopped,
+      .log = log_pool,
+      .arg = h,
+  };
+  h->pool = pool_new(&h->loop, &config, &h->sources, err);
+  return h->pool ? 0 : -1;
+}
+
+static void make_queue(struct host *h)
+{
+  struct queue_config config = {.keep_completed_ms = h->conf->keep_completed,
+                                .keep_dead_ms = h->conf->keep_dead,
+                                .wake = wake_pool,
+                                .ended = log_end,
+                                .arg = h};
+  h->queue = queue_new(&h->loop, h->store, &config);
+}
+
+static void keys_known(void *arg, struct keys *keys, const char *made,
+                       const struct err *err)
+{
+  struct host *h = arg;
+  if (err) {
+    fail(h, err);
+    return;
+  }
+  h->keys = keys;
+  h->made_key = mem_strdup(made);
+  if (!made && h->conf->admin_key && !keys_check(keys, h->conf->admin_key))
+    log_line(LOG_WARN, NULL,
+             "CANDY_ADMIN_KEY is not the key of this data folder: it only sets the admin "
+             "key on the first start");
+  h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys});
+  pool_start(h->pool, h->queue);
+}
+
+static void recovered(struct store_op *op)
+{
+  struct host *h = op->arg;
+  if (op->status < 0) {
+    fail(h, op->err);
+  } else {
+    if (h->recover.released || h->recover.lost)
+      log_line(
+          LOG_INFO, NULL,
+          "took up after an end without a stop: %lld jobs go back to the queue, %lld "
+          "that must not run twice are dead",
+          (long long)h->recover.released, (long long)h->recover.lost);
+    keys_load(h->store, h->conf->admin_key, keys_known, h);
+  }
+  store_op_fini(op);
+}
+
+static int open_store(struct host *h, struct err *err)
+{
+  struct store_config config = {.folder = h->data,
+                                .relaxed = h->conf->store_relaxed,
+                                .fatal = store_broke,
+                                .arg = h};
+  return store_open(&h->store, &h->loop, h->conf->store, &config, err);
+}
+
+static int listen_tcp(struct host *h, struct err *err)
+{
+  const struct conf *c = h->conf;
+  struct http_limits limits = {.body_max = (size_t)c->http_body_max,
+                               .connections_max = (int)c->http_connections_max};
+  h->server = http_server_new(&h->loop, &limits, handle, h);
+  if (http_listen_tcp(h->server, c->listen, (int)c->port, &h->port, err) < 0)
+    return -1;
+  bool any = strcmp(c->listen, "0.0.0.0") == 0 || strcmp(c->listen, "::") == 0;
+  bool v6 = strchr(c->listen, ':') != NULL;
+  h->url = mem_printf("http://%s%s%s:%d", v6 && !any ? "[" : "",
+                      any ? "localhost" : c->listen, v6 && !any ? "]" : "", h->port);
+  return 0;
+}
+
+static int start(struct host *h, struct err *err)
+{
+  char full[PATH_MAX];
+  if (lock_folder(h->conf->data, err) < 0)
+    return -1;
+  h->data = mem_strdup(realpath(h->conf->data, full) ? full : h->conf->data);
+  if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
+      open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)
+    return -1;
+  make_queue(h);
+  h->recover.op = (struct store_op){.kind = STORE_RECOVER, .done = recovered, .arg = h};
+  store_submit(h->store, &h->recover.op);
+  return 0;
+}
+
+/* ---- stopping, in order ---- */
+
+static void closed(void *arg)
+{
+  struct host *h = arg;
+  http_server_free(&h->server);
+}
+
+static void close_all(struct host *h)
+{
+  if (h->closing)
+    return;
+  h->closing = true;
+  for (size_t i = 0; i < sizeof h->signals / sizeof h->signals[0]; i++)
+    uv_close((uv_handle_t *)&h->signals[i], NULL);
+  uv_close((uv_handle_t *)&h->settle, NULL);
+  if (h->server)
+    http_server_close(h->server, CLOSE_MS, closed, h);
+  pool_free(&h->pool);
+  uv_stop(&h->loop); /* the rest is closed by release() */
+}
+
+static void settle(uv_timer_t *timer)
+{
+  struct host *h = timer->data;
+  if (h->queue && queue_unsettled(h->queue) > 0 && clock_mono_ns() < h->settle_until_ns)
+    return;
+  close_all(h);
+}
+
+static void pool_stopped(void *arg)
+{
+  struct host *h = arg;
+  h->settle_until_ns = clock_mono_ns() + SETTLE_MS * CLOCK_MS;
+  uv_timer_start(&h->settle, settle, 0, 2);
+}
+
+static void stop(struct host *h)
+{
+  if (h->stopping)
+    return;
+  h->stopping = true;
+  if (h->api)
+    api_drain(h->api);
+  if (h->pool)
+    pool_stop(h->pool, h->conf->stop_grace);
+  else
+    pool_stopped(h);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+  struct host *h = handle->data;
+  if (h->stopping)
+    _exit(1); /* what runs is given back at the next start */
+  log_line(LOG_INFO, NULL, "%s: stopping; jobs that run may finish within %lld s",
+           number == SIGTERM ? "SIGTERM" : "interrupted",
+           (long long)(h->conf->stop_grace / 1000));
+  stop(h);
+}
+
+/* ---- the whole life ---- */
+
+static void watch_signals(struct host *h)
+{
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+  signal(SIGPIPE, SIG_IGN);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    uv_signal_init(&h->loop, &h->signals[i]);
+    h->signals[i].data = h;
+    uv_signal_start(&h->signals[i], on_signal, numbers[i]);
+    uv_unref((uv_handle_t *)&h->signals[i]);
+  }
+  uv_timer_init(&h->loop, &h->settle);
+  h->settle.data = h;
+}
+
+/* Clients may wait for the store, and the store's last answers go to the queue: so the
+ * server goes first, the queue last. */
+static void release(struct host *h)
+{
+  close_all(h);
+  while (h->server)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  if (h->store)
+    store_close(&h->store);
+  queue_free(&h->queue);
+  uv_run(&h->loop, UV_RUN_DEFAULT);
+  api_free(&h->api);
+  keys_free(&h->keys);
+  sources_fini(&h->sources);
+  uv_loop_close(&h->loop);
+  free(h->data);
+  free(h->url);
+  free(h->made_key);
+}
+
+int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),
+             struct err *err)
+{
+  struct host h = {.conf = conf, .ready = ready};
+  if (sodium_init() < 0)
+    return err_set(err, "crypto", "libsodium does not start on this machine");
+  uv_loop_init(&h.loop);
+  watch_signals(&h);
+  if (start(&h, err) == 0)
+    uv_run(&h.loop, UV_RUN_DEFAULT);
+  else
+    h.status = -2; /* err has it */
+  release(&h);
+  if (h.status == -1)
+    *err = h.err;
+  return h.status < 0 ? -1 : 0;
+}

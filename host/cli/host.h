@@ -1,0 +1,25 @@
+/* One host: its parts put together, started in order and stopped in order.
+ *
+ *   start  lock the folder, read the scripts, open the store, bind the port (all of it
+ *          before anything runs, so that what is wrong is told at once); then recover,
+ *          load the keys, load the scripts, open the control socket, claim
+ *   stop   take nothing in, let jobs finish, settle with the store, close
+ */
+#ifndef CANDY_CLI_HOST_H
+#define CANDY_CLI_HOST_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct host_ready {
+  const char *url;
+  const char *data;      /* the folder's full path */
+  const char *admin_key; /* NULL unless it has just been made */
+};
+
+/* Runs until it is told to stop by SIGTERM or SIGINT. `ready` is called once. Returns 0,
+ * or -1 with err. */
+int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),
+             struct err *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* candy run: one line on standard output when the host is ready, and nothing else. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/host.h"
+#include "log/log.h"
+
+static void print_for_programs(const struct host_ready *info)
+{
+  json_t *line =
+      json_pack("{s:b, s:s, s:i, s:s, s:s*}", "ready", 1, "url", info->url, "pid",
+                (int)getpid(), "data", info->data, "admin_key", info->admin_key);
+  char *text = jx_dump(line, NULL);
+  puts(text);
+  free(text);
+  json_decref(line);
+}
+
+static void print_for_people(const struct host_ready *info)
+{
+  printf("Candy %s is ready: %s  data: %s", CANDY_VERSION, info->url, info->data);
+  if (info->admin_key)
+    printf("  admin key (shown this once): %s", info->admin_key);
+  putchar('\n');
+}
+
+static void ready(const struct host_ready *info)
+{
+  if (isatty(STDOUT_FILENO))
+    print_for_people(info);
+  else
+    print_for_programs(info);
+  fflush(stdout);
+}
+
+int cmd_run(struct conf *conf, const struct cli_args *args)
+{
+  struct err err;
+  (void)args;
+  log_set_level(conf->log_level);
+  return host_run(conf, ready, &err) < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
+}

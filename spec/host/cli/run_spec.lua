@@ -1,0 +1,323 @@
+-- candy run: the start, what stops a start and how it is told, the stop.
+local uv = require("luv")
+local cjson = require("cjson")
+local candy = require("spec.support.candy")
+local poll = require("spec.support.poll")
+
+local SCRIPT = [[
+local candy = require("candy")
+candy.task("quick", {}, function() return true end)
+candy.task("waits", {}, function(job) candy.sleep(job.payload.time or "1h") end)
+]]
+
+local folder
+
+before_each(function()
+  folder = candy.folder()
+end)
+
+after_each(function()
+  candy.remove(folder)
+end)
+
+local function start(options)
+  options = options or {}
+  options.folder = folder
+  options.scripts = options.scripts or { ["tasks.lua"] = SCRIPT }
+  return candy.start(options)
+end
+
+-- A start that must fail: its exit code and what it says.
+local function fails(options)
+  options.folder = folder
+  local host = candy.launch(options)
+  local code = candy.join(host.process)
+  assert.are.equal("", host.process.out.text)
+  return code, host.process.err.text
+end
+
+local function contains(text, ...)
+  for _, part in ipairs({ ... }) do
+    assert.is_truthy(text:find(part, 1, true), part .. " in: " .. text)
+  end
+end
+
+describe("the start", function()
+  it("prints one line and nothing else, and the key only once", function()
+    local host = start()
+    local line = host.process.out.text
+    assert.are.equal(1, select(2, line:gsub("\n", "")))
+    assert.is_true(host.ready.ready)
+    assert.are.equal(host.pid, host.ready.pid)
+    assert.are.equal(uv.fs_realpath(folder) .. "/data", host.ready.data)
+    assert.is_nil(candy.read(host.data .. "/candy.db"):find(host.key, 1, true))
+    assert.is_nil(host:log():find(host.key, 1, true))
+    assert.are.equal(0, (host:stop()))
+    host = host:again()
+    assert.is_nil(host.ready.admin_key)
+    assert.are.equal(200, host:request("GET", "/tasks").status)
+    assert.are.equal(0, (host:stop()))
+  end)
+
+  it("takes the admin key from CANDY_ADMIN_KEY", function()
+    local key = "a-key-that-was-chosen-beforehand"
+    local host = start({ env = { CANDY_ADMIN_KEY = key } })
+    assert.is_nil(host.ready.admin_key)
+    assert.are.equal(200, host:request("GET", "/tasks", nil, { key = key }).status)
+    host:stop()
+  end)
+
+  it("runs without a scripts folder, from any folder", function()
+    local run = candy.spawn(candy.program, { "run", "--port", "0" }, { cwd = folder })
+    poll.wait_for(function()
+      return run.out.text:find("\n") or run.code
+    end, 30, "the host")
+    assert.are.equal(uv.fs_realpath(folder) .. "/data",
+      cjson.decode(run.out.text).data)
+    uv.kill(run.pid, "sigterm")
+    assert.are.equal(0, (candy.join(run)))
+  end)
+
+  it("is refused where the data folder is in use, until that host is gone", function()
+    local host = start()
+    local code, said = fails({})
+    assert.are.equal(1, code)
+    contains(said, "in use by another host (pid " .. host.pid .. ")", "--data")
+    host:push("waits")
+    host:stop("sigkill")
+    assert.are.equal(0, (host:again():stop()))
+  end)
+
+  it("is refused where the port is in use", function()
+    local host = start()
+    local port = host.url:match(":(%d+)$")
+    local other = candy.folder()
+    local run = candy.spawn(candy.program,
+      { "run", "--port", port, "--data", other .. "/data" }, { cwd = other })
+    assert.are.equal(1, (candy.join(run)))
+    contains(run.err.text, port, "in use", "--port")
+    candy.remove(other)
+    host:stop()
+  end)
+
+  it("is refused with a garbage database", function()
+    uv.fs_mkdir(folder .. "/data", 448)
+    candy.write(folder .. "/data/candy.db", ("garbage "):rep(2000))
+    local code, said = fails({})
+    assert.are.equal(1, code)
+    contains(said, "candy.db", "backup")
+  end)
+
+  it("is refused with a database of a newer version", function()
+    start():stop()
+    assert.are.equal(0, os.execute("sqlite3 '" .. folder
+      .. "/data/candy.db' 'pragma user_version = 9999'"))
+    local code, said = fails({})
+    assert.are.equal(1, code)
+    contains(said, "newer")
+  end)
+
+  it("is refused where a scripts folder is missing", function()
+    local code, said = fails({ args = { "--scripts", folder .. "/nowhere" } })
+    assert.are.equal(1, code)
+    contains(said, "nowhere")
+  end)
+
+  it("is refused with settings that are wrong", function()
+    local code, said = fails({ env = { CANDY_WORKRES = "2" } })
+    assert.are_not.equal(0, code)
+    contains(said, "CANDY_WORKRES", "CANDY_WORKERS")
+    code, said = fails({ env = { CANDY_WORKER_STALL = "soon" } })
+    assert.are_not.equal(0, code)
+    contains(said, "CANDY_WORKER_STALL")
+    uv.fs_mkdir(folder .. "/conf", 448)
+    candy.write(folder .. "/conf/candy.lua", "return {\n  prot = 1,\n}\n")
+    code, said = fails({})
+    assert.are_not.equal(0, code)
+    contains(said, "conf/candy.lua", "prot", "port")
+    candy.write(folder .. "/conf/candy.lua", "return {\n  port = = 1,\n}\n")
+    code, said = fails({})
+    assert.are_not.equal(0, code)
+    contains(said, "conf/candy.lua:2")
+    candy.write(folder .. "/conf/candy.lua", "while true do end")
+    code, said = fails({})
+    assert.are_not.equal(0, code)
+    contains(said, "conf/candy.lua")
+  end)
+end)
+
+describe("a file system that fails", function()
+  local mounted
+
+  local function mount(options)
+    uv.fs_mkdir(folder .. "/data", 448)
+    local command = ("mount -t tmpfs -o %s tmpfs '%s/data' 2>/dev/null"):format(options,
+      folder)
+    mounted = os.execute(command) == 0
+    return mounted
+  end
+
+  after_each(function()
+    if mounted then
+      os.execute("umount -l '" .. folder .. "/data'")
+    end
+    mounted = false
+  end)
+
+  it("stops the start when the data folder is read-only", function()
+    if not mount("ro,size=1m") then
+      return pending("mounting a tmpfs needs root")
+    end
+    local code, said = fails({})
+    assert.are.equal(1, code)
+    contains(said, "data", "ead-only")
+  end)
+
+  it("refuses tasks while the disk is full, and goes on when there is space", function()
+    if not mount("size=4m") then
+      return pending("mounting a tmpfs needs root")
+    end
+    local host = start()
+    local filler = folder .. "/data/filler"
+    local body = '{"type":"waits","payload":{"time":"1ms","x":"' .. ("x"):rep(20000)
+      .. '"}}'
+    os.execute("dd if=/dev/zero of='" .. filler .. "' bs=64k 2>/dev/null")
+    local kept, refused = {}, nil
+    poll.wait_for(function()
+      local answer = host:request("POST", "/tasks", body)
+      if answer.status == 202 then
+        kept[#kept + 1] = answer.json.id
+      end
+      refused = answer.status ~= 202 and answer
+      return refused
+    end, 30, "the disk to be full")
+    assert.are.equal(507, refused.status, refused.body)
+    assert.are.equal("store_full", refused.json.code)
+    assert.are.equal(200, host:request("GET", "/livez").status)
+    os.remove(filler)
+    poll.wait_for(function()
+      return host:request("POST", "/tasks", body).status == 202
+    end, 30, "the host to go on")
+    for _, id in ipairs(kept) do
+      assert.are.equal("completed", host:wait(id).state)
+    end
+    assert.are.equal(0, (host:stop()))
+  end)
+end)
+
+describe("the stop", function()
+  it("lets jobs finish that can, and returns the others uncounted", function()
+    local host = start({ env = { CANDY_STOP_GRACE = "1s" } })
+    local short, long = host:push("waits", { time = "300ms" }), host:push("waits")
+    host:wait(short, "running")
+    host:wait(long, "running")
+    assert.are.equal(0, (host:stop()))
+    host = host:again()
+    assert.are.equal("completed", host:job(short).state)
+    local job = host:wait(long, "running")
+    assert.are.equal(0, job.retry_count)
+    assert.are.equal(0, job.rescues)
+    host:stop("sigkill")
+  end)
+
+  it("at once by a second signal loses nothing", function()
+    local host = start()
+    local id = host:push("waits")
+    host:wait(id, "running")
+    uv.kill(host.pid, "sigterm")
+    host:wait_log("stopping")
+    uv.kill(host.pid, "sigterm")
+    candy.join(host.process)
+    host = host:again()
+    assert.are.equal(0, host:wait(id, "running").retry_count)
+    host:stop("sigkill")
+  end)
+
+  it("by SIGKILL ends the workers too", function()
+    local host = start()
+    local pids = host:workers()
+    assert.are.equal(2, #pids)
+    host:stop("sigkill")
+    poll.wait_for(function()
+      return not uv.fs_stat("/proc/" .. pids[1]) and not uv.fs_stat("/proc/" .. pids[2])
+    end, 10, "the workers to be gone")
+  end)
+
+  it("refuses new tasks while jobs finish, and answers readyz with 503", function()
+    local host = start()
+    host:wait(host:push("waits", { time = "2s" }), "running")
+    uv.kill(host.pid, "sigterm")
+    host:wait_log("stopping")
+    assert.are.equal(503, host:request("GET", "/readyz").status)
+    assert.are.equal(503, host:request("POST", "/tasks", { type = "quick" }).status)
+    assert.are.equal(0, (candy.join(host.process)))
+  end)
+end)
+
+describe("commands against a running host", function()
+  it("enqueue, list and read jobs through the control socket", function()
+    local host = start()
+    local code, out = host:command({ "enqueue", "quick", "--wait" })
+    assert.are.equal(0, code)
+    contains(out, "true")
+    code, out = host:command({ "jobs", "--json" })
+    assert.are.equal(0, code)
+    assert.are.equal("completed", cjson.decode(out).items[1].state)
+    code, out = host:command({ "tasks" })
+    assert.are.equal(0, code)
+    contains(out, "quick", "waits", "tasks.lua:2")
+    local said
+    code, out, said = host:command({ "enqueue", "nobody" })
+    assert.are.equal(1, code, out)
+    contains(said, "nobody")
+    assert.are.equal(0, (host:stop()))
+    code, out, said = host:command({ "jobs" })
+    assert.are.equal(3, code, out)
+    contains(said, "candy run")
+  end)
+
+  it("reach it where the folder's path is too long for a socket", function()
+    local host = candy.start({ folder = folder, scripts = { ["tasks.lua"] = SCRIPT },
+      args = { "--data", folder .. "/" .. ("long"):rep(40) .. "/data" } })
+    host.data = host.ready.data
+    local code, out = host:command({ "enqueue", "quick", "--wait", "--json" })
+    assert.are.equal(0, code, out)
+    assert.are.equal(0, (host:stop()))
+  end)
+
+  it("back the store up while it runs", function()
+    local host = start()
+    local ids = {}
+    for i = 1, 20 do
+      ids[i] = host:push("quick")
+    end
+    host:wait(ids[20])
+    local file = folder .. "/copy.db"
+    assert.are.equal(0, (host:command({ "backup", file })))
+    assert.are.equal(1, (host:command({ "backup", file })))
+    host:stop()
+    uv.fs_mkdir(folder .. "/restored", 448)
+    os.rename(file, folder .. "/restored/candy.db")
+    local restored = start({ args = { "--data", folder .. "/restored" } })
+    restored.key = host.key
+    assert.are.equal("completed", restored:job(ids[20]).state)
+    assert.are.equal(0, (restored:stop()))
+  end)
+end)
+
+describe("candy check", function()
+  it("names file and line of what does not load, and runs nothing", function()
+    candy.write(folder .. "/good.lua", SCRIPT)
+    local code, out = candy.run({ "check", "--scripts", folder }, { cwd = folder })
+    assert.are.equal(0, code)
+    contains(out, "1 files, 2 tasks, 0 errors")
+    candy.write(folder .. "/bad.lua", "\nlocal x = = 1")
+    candy.write(folder .. "/endless.lua", "while true do end")
+    local said
+    code, out, said = candy.run({ "check", "--scripts", folder },
+      { cwd = folder, env = { CANDY_WORKER_STALL = "300ms" } })
+    assert.are.equal(1, code, out)
+    contains(said, "bad.lua:2:", "endless.lua")
+    assert.is_nil(uv.fs_stat(folder .. "/data"))
+  end)
+end)
