@@ -30,7 +30,7 @@ local LAYERS = {
   },
   cli = {
     folders = "base loop conf store log net frame queue worker trigger api",
-    libraries = "jansson uv sodium",
+    libraries = "jansson uv sodium llhttp",
   },
 }
 

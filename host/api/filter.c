@@ -114,6 +114,8 @@ static void read_field(struct api_filter *f, const char *name, const char *text,
     if (strcmp(fields[i].name, name) == 0) {
       if (*text)
         fields[i].read(f, text);
+      else /* would widen the filter to everything */
+        problem(f, name, "invalid", "must not be empty");
       return;
     }
   for (; *others; others++)
