@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -267,8 +268,6 @@ static void close_all(struct host *h)
   uv_close((uv_handle_t *)&h->settle, NULL);
   if (h->server)
     http_server_close(h->server, CLOSE_MS, closed, h);
-  pool_free(&h->pool);
-  uv_stop(&h->loop); /* the rest is closed by release() */
 }
 
 static void settle(uv_timer_t *timer)
@@ -277,6 +276,7 @@ static void settle(uv_timer_t *timer)
   if (h->queue && queue_unsettled(h->queue) > 0 && clock_mono_ns() < h->settle_until_ns)
     return;
   close_all(h);
+  uv_stop(&h->loop); /* the rest is closed by release() */
 }
 
 static void pool_stopped(void *arg)
@@ -326,8 +326,8 @@ static void watch_signals(struct host *h)
   h->settle.data = h;
 }
 
-/* Clients may wait for the store, and the store's last answers go to the queue: so the
- * server goes first, the queue last. */
+/* Clients may wait for the store, and the store's last answers go to the pool and the
+ * queue: so the server goes first, those two last. */
 static void release(struct host *h)
 {
   close_all(h);
@@ -335,6 +335,7 @@ static void release(struct host *h)
     uv_run(&h->loop, UV_RUN_ONCE);
   if (h->store)
     store_close(&h->store);
+  pool_free(&h->pool);
   queue_free(&h->queue);
   uv_run(&h->loop, UV_RUN_DEFAULT);
   api_free(&h->api);
@@ -352,6 +353,7 @@ int host_run(const struct conf *conf, void (*ready)(const struct host_ready *inf
   struct host h = {.conf = conf, .ready = ready};
   if (sodium_init() < 0)
     return err_set(err, "crypto", "libsodium does not start on this machine");
+  umask(0077); /* payloads are nobody else's */
   uv_loop_init(&h.loop);
   watch_signals(&h);
   if (start(&h, err) == 0)

@@ -38,7 +38,8 @@ const struct setting setting_table[] = {
      .fallback = "localhost",
      .flag = "listen",
      .argument = "ADDR",
-     .help = "the address that HTTP listens on (localhost: both loopbacks; 0.0.0.0 or :: for all)"},
+     .help = "the address that HTTP listens on (localhost: both loopbacks; 0.0.0.0 or :: "
+             "for all)"},
     {.name = "port",
      .kind = SETTING_COUNT,
      AT(port),

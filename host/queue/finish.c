@@ -146,6 +146,16 @@ static void settled(struct store_op *op)
   queue__settled(q);
 }
 
+/* At the end: what a full disk held up stays in `running`, for the next start. */
+void finish__drop_waiting(struct queue *q)
+{
+  while (q->waiting) {
+    struct finish *f = q->waiting;
+    q->waiting = f->next;
+    finish_free(f);
+  }
+}
+
 /* ---- the ways an attempt ends ---- */
 
 static void copy_writes(struct finish *f, const json_t *writes)

@@ -69,6 +69,7 @@ void queue_free(struct queue **queue)
   *queue = NULL;
   if (!q)
     return;
+  finish__drop_waiting(q);
   uv_close((uv_handle_t *)&q->due, closed);
   uv_close((uv_handle_t *)&q->again, closed);
   uv_close((uv_handle_t *)&q->sweeper, closed);

@@ -22,6 +22,9 @@ struct queue {
 /* After each operation: next_due may have moved, jobs may have come back. */
 void queue__settled(struct queue *queue);
 
+/* finish.c: forgets the finishes that wait to be said again. */
+void finish__drop_waiting(struct queue *queue);
+
 /* Begins the retention of finished jobs. */
 void queue__sweep_start(struct queue *queue);
 

@@ -1,7 +1,7 @@
 /* links: frame base loop */
 /* Two ends of a channel in one process, for the spec. The seed on the command line makes
- * messages of random sizes and kinds; each end checks what it gets by a running number and
- * a checksum, and control messages must overtake what waits. Prints a JSON line. */
+ * messages of random sizes and kinds; each end checks what it gets by a running number
+ * and a checksum, and control messages must overtake what waits. Prints a JSON line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
