@@ -5,7 +5,7 @@
 local candy = require("candy")
 
 candy.schema("ideas", {
-  "create table ideas (id integer primary key, text text not null, tags text, at integer)",
+  "create table ideas (id integer primary key, text text, tags text, at integer)",
 })
 
 candy.task("idea", {
