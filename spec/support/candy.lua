@@ -42,6 +42,11 @@ end
 
 -- ---- processes ----
 
+-- A child that has ended before it read its input must not end the spec by SIGPIPE.
+local ignore_sigpipe = uv.new_signal()
+ignore_sigpipe:start("sigpipe")
+ignore_sigpipe:unref()
+
 local function collect(pipe, into)
   pipe:read_start(function(err, data)
     into.text = into.text .. (data or "")

@@ -1,0 +1,44 @@
+-- Values by key, steps of the scripts' tables, API keys.
+
+-- name: kv_get
+select value, version from candy_kv
+where workspace = ?1 and key = ?2 and (expires_at is null or expires_at > ?3)
+
+-- name: kv_list
+select key, value, version from candy_kv
+where workspace = ?1 and key >= ?2 and (?3 is null or key < ?3)
+  and (expires_at is null or expires_at > ?4)
+order by key limit ?5
+
+-- name: kv_set
+insert into candy_kv (workspace, key, value, version, expires_at)
+  values (?1, ?2, ?3, ?4, ?5)
+  on conflict (workspace, key) do update set
+    value = excluded.value, version = excluded.version, expires_at = excluded.expires_at
+
+-- name: kv_delete
+delete from candy_kv where workspace = ?1 and key = ?2
+
+-- name: kv_expire
+delete from candy_kv where (workspace, key) in (
+  select workspace, key from candy_kv where expires_at <= ?1 limit ?2)
+
+-- name: steps
+select step, text from candy_schema_step where name = ?1 order by step
+
+-- name: step_add
+insert into candy_schema_step (name, step, text, applied_at) values (?1, ?2, ?3, ?4)
+
+-- The host's own tables, and foreign keys that point to them: a step of a schema must
+-- change neither number.
+-- name: host_tables
+select (select count(*) from sqlite_master where lower(name) glob 'candy_*')
+  + (select count(*) from sqlite_master m, pragma_foreign_key_list(m.name) f
+     where m.type = 'table' and lower(f."table") glob 'candy_*')
+
+-- name: key_add
+insert into candy_api_key (name, hash, created_at) values (?1, ?2, ?3)
+  on conflict (name) do update set hash = excluded.hash, created_at = excluded.created_at
+
+-- name: keys
+select name, hash, created_at from candy_api_key order by created_at, name

@@ -1,0 +1,137 @@
+-- What people and programs look at. {name} is replaced by the text of the query `name`,
+-- {sources} by the sources of the states that are asked for (see sqlite_filter.c).
+
+-- A job that is in none of the other tables is ready.
+-- name: state
+case when d.id is not null then d.state
+     when x.id is not null then 7
+     when r.id is not null then 2
+     when s.id is not null then s.state
+     else 1 end
+
+-- name: places
+left join candy_done d on d.id = j.id
+left join candy_dead x on x.id = j.id
+left join candy_running r on r.id = j.id
+left join candy_scheduled s on s.id = j.id
+
+-- name: fits
+(:mask >> ({state})) & 1
+and (:types is null or j.type in (
+  select n.id from candy_name n, json_each(:types) e where n.kind = 0 and n.name = e.value))
+and (:queues is null or j.queue in (
+  select n.id from candy_name n, json_each(:queues) e
+  where n.kind = 1 and n.name = e.value))
+and (:tag is null or exists (
+  select 1 from candy_job_tag t where t.id = j.id and t.tag = :tag))
+and (:since = 0 or j.created_at >= :since)
+and (:until = 0 or j.created_at < :until)
+and (:search is null or j.payload like :search escape '\'
+  or (select json_extract(f.error, '$.message') from candy_failure f
+      where f.id = j.id order by f.lease desc limit 1) like :search escape '\')
+
+-- name: source_all
+select id from candy_job
+
+-- name: source_none
+select id from candy_job where 0
+
+-- name: source_scheduled
+select id from candy_scheduled
+
+-- name: source_available
+select id from candy_ready union all select id from candy_set_aside
+
+-- name: source_running
+select id from candy_running
+
+-- name: source_done
+select id from candy_done
+
+-- name: source_dead
+select id from candy_dead
+
+-- name: source_ids
+select distinct value as id from json_each(:ids)
+
+-- name: source_tag
+select id from candy_job_tag where tag = :tag
+
+-- Rows of candy_ready can't be found by id, so what they carry is read off the history:
+-- a job that died and is ready again was requeued, and counts from nothing.
+-- name: ready_retry_count
+(select case f.outcome when 2 then 0 else f.attempt end from candy_failure f
+ where f.id = j.id and f.outcome <> 1 order by f.lease desc limit 1)
+
+-- name: ready_rescues
+(select count(*) from candy_failure f where f.id = j.id and f.outcome = 1
+ and f.lease > (select coalesce(max(e.lease), 0) from candy_failure e
+                where e.id = j.id and e.outcome = 2))
+
+-- name: columns
+j.id as id, {state} as state,
+(select name from candy_name where id = j.type) as type,
+(select name from candy_name where id = j.queue) as queue,
+(select name from candy_name where id = j.workspace) as workspace,
+j.priority as priority, j.key as key, j.tags as tags, j.parent_id as parent_id,
+j.max_retries as max_retries, j.created_at as created_at,
+coalesce(s.run_at, j.run_at) as run_at,
+coalesce(d.retry_count, x.retry_count, r.retry_count, s.retry_count, a.retry_count,
+  {ready_retry_count}, 0) as retry_count,
+coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, {ready_rescues})
+  as rescues,
+coalesce(d.began_at, x.began_at, r.claimed_at) as began_at,
+coalesce(d.finished_at, x.finished_at) as finished_at,
+d.worker as worker, a.id is not null as set_aside,
+p.id is not null as has_progress, p.percent as percent, p.message as message,
+(select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
+  as error
+
+-- The inner LIMIT keeps the inner order: rows then come in it one by one, and only as
+-- many are looked at as the page needs. An outer ORDER BY would sort them all.
+-- name: list
+select {columns}
+from (select id from ({sources}) where id > :above and id < :below
+      order by id desc limit -1) c
+cross join candy_job j on j.id = c.id
+{places}
+left join candy_set_aside a on a.type = j.type and a.id = j.id
+left join candy_progress p on p.id = j.id
+where {fits}
+limit :limit
+
+-- name: job
+select {columns}, j.payload as payload, d.result as result, p.checkpoint as checkpoint
+from candy_job j
+{places}
+left join candy_set_aside a on a.type = j.type and a.id = j.id
+left join candy_progress p on p.id = j.id
+where j.id = ?1
+
+-- name: failures
+select outcome = 1, attempt, began_at, ended_at, worker, error from candy_failure
+where id = ?1 order by lease
+
+-- Candidates of a bulk operation, and whether each fits.
+-- name: bulk
+select c.id, {fits}
+from (select id from ({sources}) where id > :above and id < :below
+      order by id limit :window) c
+cross join candy_job j on j.id = c.id
+{places}
+
+-- name: stats
+select
+  (select count(*) from (select 1 from candy_scheduled where state = 0 limit 10000)),
+  (select count(*) from (select 1 from candy_ready limit 10000)),
+  (select count(*) from (select 1 from candy_running limit 10000)),
+  (select count(*) from (select 1 from candy_scheduled where state = 3 limit 10000)),
+  (select count(*) from (select 1 from candy_done where state = 5 limit 10000)),
+  (select count(*) from (select 1 from candy_done where state = 6 limit 10000)),
+  (select count(*) from (select 1 from candy_dead limit 10000)),
+  (select count(*) from (select 1 from candy_set_aside limit 10000))
+
+-- The oldest of the next lane (queue and priority) behind the one that is given.
+-- name: lane
+select queue, priority, since from candy_ready where (queue, priority) > (?1, ?2)
+order by queue, priority, seq limit 1

@@ -1,0 +1,240 @@
+/* Inside the SQLite backend: what its files share.
+ *
+ * Three kinds of threads. The loop's submits operations and gets them back. The writer
+ * alone changes the database, a turn at a time (sqlite_turn.c). Readers answer what only
+ * looks (sqlite_read.c). Each has a connection of its own; nothing but the lists under
+ * `lock` is shared.
+ *
+ * Functions return 0 or -1 with err, unless they say otherwise.
+ */
+#ifndef CANDY_STORE_SQLITE_H
+#define CANDY_STORE_SQLITE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/sqlite_conn.h"
+#include "store/store.h"
+
+/* ---- what the writer knows: sqlite_names.c, sqlite_turn.c ---- */
+
+enum sqlite_kind { NAME_TYPE, NAME_QUEUE, NAME_WORKSPACE };
+
+/* Names as small numbers, all of them in memory; ids begin at 1 and have no gaps. */
+struct sqlite_names {
+  char **texts;   /* by id - 1; each lives until close */
+  uint8_t *kinds; /* enum sqlite_kind */
+  size_t n, cap;
+  uint32_t *slots; /* a hash table of ids; 0: free */
+  size_t slots_n;
+};
+
+int sqlite__names_load(struct sqlite_conn *c, struct sqlite_names *names,
+                       struct err *err);
+void sqlite__names_fini(struct sqlite_names *names);
+void sqlite__names_cut(struct sqlite_names *names, size_t n); /* forgets the newest */
+const char *sqlite__name(const struct sqlite_names *names, int64_t id);
+
+/* The id of a name, which is added when it is new; or -1. */
+int64_t sqlite__name_id(struct sqlite_conn *c, struct sqlite_names *names,
+                        enum sqlite_kind kind, const char *text, struct err *err);
+
+/* What this host can run: a flag for each name. */
+enum { TYPE_UNKNOWN, TYPE_KNOWN, TYPE_ONCE };
+
+struct sqlite_types {
+  size_t n;
+  uint8_t flags[]; /* by id of the type's name */
+};
+
+/* What the writer keeps in memory beside the database. It is changed while a turn runs
+ * and put back when the turn is rolled back. */
+struct sqlite_memory {
+  int64_t next;               /* of the sequence */
+  int64_t next_due;           /* the earliest run_at in candy_scheduled; 0: none */
+  int64_t last_queue;         /* claims go on behind this one */
+  int64_t swept;              /* expiry goes on behind this id */
+  struct sqlite_types *types; /* NULL: nobody has named any */
+  size_t names;
+};
+
+struct sqlite_writer {
+  struct sqlite_conn conn;
+  struct sqlite_names names;
+  struct sqlite_memory memory;
+  int64_t now;                       /* of the turn, on the store's clock */
+  struct sqlite_types *types_before; /* as they were when the turn began */
+  struct err broken; /* why the file cannot be trusted any more; code is empty: it can */
+};
+
+/* Operations of a turn. They return 0, -1, or TURN_AGAIN when they have done a part and
+ * want to go on in the next turn. */
+enum { TURN_AGAIN = 1 };
+
+int sqlite__enqueue(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__finish(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__progress(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__requeue(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__purge(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__exec(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__schema(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__kv_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__key_add(struct sqlite_writer *w, struct store_op *op, struct err *err);
+
+/* A point to go back to inside of a turn; one at a time. */
+struct sqlite_mark {
+  size_t names;
+  int64_t next_due;
+};
+
+int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *err);
+int sqlite__keep(struct sqlite_writer *w, struct err *err);
+void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark);
+
+/* Parts of operations that others need. */
+void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types);
+int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err);
+
+struct sqlite_place { /* a row of candy_ready or candy_scheduled */
+  int64_t id, queue, priority, seq, lease, retry_count, rescues;
+};
+
+int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
+                      struct err *err);
+int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
+                          enum store_state state, int64_t run_at, struct err *err);
+int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
+                   struct err *err); /* ids in order */
+
+/* ---- scripts' SQL: sqlite_guard.c, sqlite_script.c ---- */
+
+void sqlite__guard_init(struct sqlite_conn *c);
+void sqlite__guard_enter(struct sqlite_conn *c, enum sqlite_speaker who,
+                         int64_t deadline_ns);
+void sqlite__guard_leave(struct sqlite_conn *c);
+
+#define SCRIPT_WRITE_MS 250
+#define SCRIPT_READ_MS  5000
+
+/* One statement for its effects; `answer` may be NULL. */
+int sqlite__script_exec(struct sqlite_conn *c, const char *sql, const char *params,
+                        int64_t deadline_ns, struct buf *answer, struct err *err);
+int sqlite__script_query(struct sqlite_conn *c, const char *sql, const char *params,
+                         struct buf *answer, struct err *err);
+int sqlite__script_failed(struct sqlite_conn *c, struct err *err);
+void sqlite__scripts_fini(struct sqlite_conn *c);
+
+/* ---- filters: sqlite_filter.c ---- */
+
+#define ALL_STATES ((1u << STORE_STATES) - 1)
+
+struct sqlite_filter {
+  unsigned mask;              /* states, of which one must fit */
+  char *types, *queues, *ids; /* JSON arrays, or NULL */
+  char *search;               /* a pattern for LIKE, or NULL */
+  const struct store_filter *from;
+};
+
+void sqlite__filter_init(struct sqlite_filter *f, const struct store_filter *from,
+                         unsigned allowed);
+void sqlite__filter_fini(struct sqlite_filter *f);
+
+/* A statement made of the block `name` ("list", "bulk") for this filter; NULL with err
+ * is a failure. To be finalized. */
+sqlite3_stmt *sqlite__filter_prepare(struct sqlite_conn *c, const struct sqlite_filter *f,
+                                     const char *name, struct err *err);
+void sqlite__bind_named(sqlite3_stmt *s, const char *name, struct sqlite_arg arg);
+
+/* Binds the range of ids that are looked at: (above, below), narrowed to the filter's
+ * times. */
+int sqlite__filter_range(struct sqlite_conn *c, const struct sqlite_filter *f,
+                         sqlite3_stmt *s, int64_t above, int64_t below, struct err *err);
+
+/* The first id whose job was created at `time` or later, or one past the last: ids and
+ * created_at grow together. */
+int sqlite__id_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err);
+
+/* ---- reads: sqlite_read.c, sqlite_kv.c ---- */
+
+int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_jobs(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_keys(struct sqlite_conn *c, struct store_op *op, struct err *err);
+
+/* ---- the store ---- */
+
+/* The first one never runs SQL of scripts, so that slow queries leave the API alone. */
+#define SQLITE_READERS 3
+
+struct sqlite_list {
+  struct store_op *first, **last; /* last: where the next one goes */
+};
+
+struct sqlite_reader {
+  struct sqlite *store;
+  struct sqlite_conn conn;
+  uv_thread_t thread;
+};
+
+struct sqlite_backup; /* one that runs: sqlite_backup.c */
+
+struct sqlite {
+  struct store base;
+  char *path;
+  struct store_config config;
+  uv_async_t *wake; /* of the loop; freed when it is closed */
+  uv_thread_t writer_thread;
+  struct sqlite_writer writer;
+  struct sqlite_reader readers[SQLITE_READERS];
+
+  /* the loop's */
+  struct sqlite_list submitted; /* writes since the last flush */
+  size_t outstanding;           /* operations */
+  bool fatal_told;
+  size_t holds; /* reasons for the loop to stay alive */
+
+  uv_mutex_t lock; /* for what follows */
+  uv_cond_t to_write, to_read, to_deliver;
+  struct sqlite_list writes, reads, queries, finished;
+  int64_t next_due;
+  bool stopping;
+  struct err fatal; /* to be told; code is empty while all is well */
+  struct sqlite_backup *backup;
+};
+
+void sqlite__list_init(struct sqlite_list *list);
+void sqlite__list_add(struct sqlite_list *list, struct store_op *op);
+void sqlite__list_move(struct sqlite_list *to, struct sqlite_list *from); /* to the end */
+
+/* While somebody holds it, the store keeps the loop alive. */
+void sqlite__hold(struct sqlite *store);
+void sqlite__let_go(struct sqlite *store);
+
+/* The store's clock: the machine's, but never earlier than it was. */
+int64_t sqlite__now(void);
+
+/* sqlite_turn.c */
+int sqlite__writer_open(struct sqlite *store, struct err *err);
+void sqlite__writer_close(struct sqlite_writer *w);
+void sqlite__writer_main(void *store); /* the thread */
+
+void sqlite__reader_main(void *reader); /* sqlite_read.c: the thread */
+
+/* sqlite_migrate.c: checks the file and brings its tables up to date. */
+int sqlite__migrate(struct sqlite_conn *c, struct err *err);
+int sqlite__mark_clean(struct sqlite_conn *c, bool clean, struct err *err);
+
+/* sqlite_backup.c */
+int sqlite__backup_begin(struct store *store, const char *file,
+                         void (*done)(void *arg, const struct err *err), void *arg,
+                         struct err *err);
+bool sqlite__backup_copies(const struct sqlite *store); /* under the lock */
+void sqlite__backup_step(struct sqlite *store);         /* on the writer, between turns */
+void sqlite__backup_deliver(struct sqlite *store);
+void sqlite__backup_stop(struct sqlite *store); /* gives up; the writer has ended */
+
+#endif

@@ -1,0 +1,89 @@
+/* New jobs: one immutable row each, and a narrow one that says when it may run. */
+#include "store/sqlite.h"
+
+static int64_t name_id(struct sqlite_writer *w, enum sqlite_kind kind, const char *text,
+                       struct err *err)
+{
+  return sqlite__name_id(&w->conn, &w->names, kind, text ? text : "default", err);
+}
+
+static int64_t due_at(const struct sqlite_writer *w, const struct store_new *job)
+{
+  int64_t by_delay = job->delay_ms > 0 ? w->now + job->delay_ms : 0;
+  return by_delay > job->run_at ? by_delay : job->run_at;
+}
+
+int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
+                      struct err *err)
+{
+  return sqlite__run(&w->conn, SQL_READY_ADD,
+                     ARGS(arg_int(p->queue), arg_int(p->priority), arg_int(p->seq),
+                          arg_int(p->id), arg_int(p->lease), arg_int(p->retry_count),
+                          arg_int(p->rescues), arg_int(w->now)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
+int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
+                          enum store_state state, int64_t run_at, struct err *err)
+{
+  int64_t *next_due = &w->memory.next_due;
+  if (sqlite__run(&w->conn, SQL_SCHEDULED_ADD,
+                  ARGS(arg_int(p->id), arg_int(state), arg_int(run_at), arg_int(p->queue),
+                       arg_int(p->priority), arg_int(p->lease), arg_int(p->retry_count),
+                       arg_int(p->rescues)),
+                  err) < 0)
+    return -1;
+  if (*next_due == 0 || run_at < *next_due)
+    *next_due = run_at;
+  return 0;
+}
+
+static int add_row(struct sqlite_writer *w, const struct store_new *job,
+                   const struct sqlite_place *p, struct err *err)
+{
+  int64_t type = name_id(w, NAME_TYPE, job->type, err);
+  int64_t workspace = name_id(w, NAME_WORKSPACE, job->workspace, err);
+  if (type < 0 || workspace < 0)
+    return -1;
+  if (sqlite__run(&w->conn, SQL_JOB_ADD,
+                  ARGS(arg_int(p->id), arg_int(type), arg_int(p->queue),
+                       arg_int(workspace), arg_int(p->priority),
+                       arg_int(job->max_retries), arg_int(w->now), arg_id(due_at(w, job)),
+                       arg_id(job->parent), arg_text(job->key), arg_text(job->tags),
+                       arg_bytes(job->payload, job->payload_len)),
+                  err) < 0)
+    return -1;
+  if (!job->tags)
+    return 0;
+  return sqlite__run(&w->conn, SQL_TAGS_ADD, ARGS(arg_int(p->id), arg_text(job->tags)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
+int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)
+{
+  int64_t queue = name_id(w, NAME_QUEUE, job->queue, err);
+  if (queue < 0)
+    return -1;
+  int64_t run_at = due_at(w, job), id = w->memory.next++;
+  struct sqlite_place p = {
+      .id = id, .seq = id, .queue = queue, .priority = job->priority};
+  if (add_row(w, job, &p, err) < 0)
+    return -1;
+  job->id = id;
+  if (run_at > w->now)
+    return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);
+  return sqlite__add_ready(w, &p, err);
+}
+
+int sqlite__enqueue(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  struct store_enqueue *enqueue = (struct store_enqueue *)op;
+  for (size_t i = 0; i < enqueue->n; i++)
+    if (sqlite__add_job(w, &enqueue->jobs[i], err) < 0)
+      return -1;
+  return 0;
+}

@@ -1,0 +1,98 @@
+/* The SQL of the SQLite backend by name: what sql/sqlite/ holds, carried inside the
+ * program. A query's text may hold {other}, the text of another query.
+ */
+#ifndef CANDY_STORE_SQLITE_SQL_H
+#define CANDY_STORE_SQLITE_SQL_H
+
+/* Each has its block `-- name: ...` in one of the files. */
+#define SQLITE_QUERIES(X)                                                                \
+  X(BEGIN, begin)                                                                        \
+  X(COMMIT, commit)                                                                      \
+  X(ROLLBACK, rollback)                                                                  \
+  X(SAVEPOINT, savepoint)                                                                \
+  X(UNDO, undo)                                                                          \
+  X(RELEASE, release)                                                                    \
+  X(BEGIN_READ, begin_read)                                                              \
+  X(META_GET, meta_get)                                                                  \
+  X(META_SET, meta_set)                                                                  \
+  X(NAMES, names)                                                                        \
+  X(NAME_ADD, name_add)                                                                  \
+  X(JOB_ADD, job_add)                                                                    \
+  X(TAGS_ADD, tags_add)                                                                  \
+  X(READY_ADD, ready_add)                                                                \
+  X(SCHEDULED_ADD, scheduled_add)                                                        \
+  X(SCHEDULED_NEXT, scheduled_next)                                                      \
+  X(SCHEDULED_DUE, scheduled_due)                                                        \
+  X(SCHEDULED_TAKE, scheduled_take)                                                      \
+  X(READY_QUEUE, ready_queue)                                                            \
+  X(READY_ANY, ready_any)                                                                \
+  X(READY_SCAN, ready_scan)                                                              \
+  X(READY_TAKE, ready_take)                                                              \
+  X(RUNNING_ADD, running_add)                                                            \
+  X(SET_ASIDE_ADD, set_aside_add)                                                        \
+  X(CHECKPOINT, checkpoint)                                                              \
+  X(FENCE, fence)                                                                        \
+  X(RUNNING_TAKE, running_take)                                                          \
+  X(DONE_ADD, done_add)                                                                  \
+  X(DEAD_ADD, dead_add)                                                                  \
+  X(FAILURE_ADD, failure_add)                                                            \
+  X(PROGRESS_SET, progress_set)                                                          \
+  X(RECOVER_READY, recover_ready)                                                        \
+  X(RECOVER_FAILURE, recover_failure)                                                    \
+  X(RECOVER_DEAD, recover_dead)                                                          \
+  X(RECOVER_CLEAR, recover_clear)                                                        \
+  X(SET_ASIDE_BACK, set_aside_back)                                                      \
+  X(SET_ASIDE_TAKE, set_aside_take)                                                      \
+  X(DEAD_GET, dead_get)                                                                  \
+  X(DEAD_TAKE, dead_take)                                                                \
+  X(JOB_FROM, job_from)                                                                  \
+  X(JOB_LAST, job_last)                                                                  \
+  X(DONE_SCAN, done_scan)                                                                \
+  X(DEAD_SCAN, dead_scan)                                                                \
+  X(FORGET_DONE, forget_done)                                                            \
+  X(FORGET_DEAD, forget_dead)                                                            \
+  X(FORGET_JOB, forget_job)                                                              \
+  X(FORGET_FAILURE, forget_failure)                                                      \
+  X(FORGET_PROGRESS, forget_progress)                                                    \
+  X(FORGET_TAGS, forget_tags)                                                            \
+  X(FREE_PAGES, free_pages)                                                              \
+  X(VACUUM_STEP, vacuum_step)                                                            \
+  X(KV_GET, kv_get)                                                                      \
+  X(KV_LIST, kv_list)                                                                    \
+  X(KV_SET, kv_set)                                                                      \
+  X(KV_DELETE, kv_delete)                                                                \
+  X(KV_EXPIRE, kv_expire)                                                                \
+  X(STEPS, steps)                                                                        \
+  X(STEP_ADD, step_add)                                                                  \
+  X(HOST_TABLES, host_tables)                                                            \
+  X(KEY_ADD, key_add)                                                                    \
+  X(KEYS, keys)                                                                          \
+  X(JOB, job)                                                                            \
+  X(FAILURES, failures)                                                                  \
+  X(STATS, stats)                                                                        \
+  X(LANE, lane)
+
+enum sqlite_query {
+
+#define X(id, name) SQL_##id,
+  SQLITE_QUERIES(X)
+#undef X
+      SQL_COUNT
+};
+
+/* The whole text, every {other} put in its place. Lives as long as the program. */
+const char *sqlite__sql(enum sqlite_query query);
+
+/* A text that is made for one use, with `sources` in the place of {sources}. The caller
+ * frees it. */
+char *sqlite__sql_compose(const char *name, const char *sources);
+
+/* Migrations in their order: the first makes version 1. */
+extern const char *const sqlite__migrations[];
+extern const int sqlite__migrations_n;
+
+/* Puts another text in the place of a query, for specs that prove that the conformance
+ * suite sees a wrong backend. Before the first store is opened. */
+void sqlite__override(const char *name, const char *sql);
+
+#endif

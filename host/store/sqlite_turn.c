@@ -1,0 +1,418 @@
+/* The writer: one thread that runs turns.
+ *
+ * A turn is one transaction over what was submitted while the last one ran, so that the
+ * busier the store is, the more operations share a sync of the disk. Progress and
+ * finishes go first, claims last, so that freed slots are filled in the same turn.
+ *
+ * An operation that fails takes back its own changes and leaves the others alone. Some
+ * failures take the whole transaction with them (SQLite rolls back when a statement that
+ * writes is interrupted, and scripts can say OR ROLLBACK): then the turn is played again
+ * without the culprit, and what had not run yet is left for the next turn. Failures of
+ * the disk fail every operation of the turn.
+ */
+#include "store/sqlite.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+/* A turn ends when one of these is reached; claims still run. */
+#define TURN_ROWS 20000
+#define TURN_NS   (100 * CLOCK_MS)
+
+enum slot_state {
+  SLOT_WAITS, /* to run in this turn */
+  SLOT_RAN,   /* its changes are in the transaction */
+  SLOT_AGAIN, /* the same, and it goes on in the next turn */
+  SLOT_LATER, /* the next turn's */
+  SLOT_OUT,   /* has failed; nothing of it is in the transaction */
+};
+
+struct slot {
+  struct store_op *op;
+  enum slot_state state;
+  int64_t count, cursor; /* of a bulk operation, as the turn found them */
+};
+
+struct turn {
+  struct sqlite_writer *w;
+  struct slot *slots;
+  size_t n;
+  int64_t began_ns;
+  struct sqlite_memory before; /* the writer's, to go back to */
+};
+
+enum { RAN, FELL, BROKE }; /* the transaction: goes on, is gone, must be given up */
+
+static int (*const operations[])(struct sqlite_writer *, struct store_op *,
+                                 struct err *) = {
+    [STORE_ENQUEUE] = sqlite__enqueue, [STORE_FINISH] = sqlite__finish,
+    [STORE_CLAIM] = sqlite__claim,     [STORE_TYPES] = sqlite__types,
+    [STORE_RECOVER] = sqlite__recover, [STORE_PROGRESS] = sqlite__progress,
+    [STORE_REQUEUE] = sqlite__requeue, [STORE_PURGE] = sqlite__purge,
+    [STORE_EXPIRE] = sqlite__expire,   [STORE_EXEC] = sqlite__exec,
+    [STORE_SCHEMA] = sqlite__schema,   [STORE_KV_WRITE] = sqlite__kv_write,
+    [STORE_KEY_ADD] = sqlite__key_add,
+};
+
+/* ---- marks inside of a turn ---- */
+
+int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *err)
+{
+  mark->names = w->names.n;
+  mark->next_due = w->memory.next_due;
+  return sqlite__run(&w->conn, SQL_SAVEPOINT, NO_ARGS, err) < 0 ? -1 : 0;
+}
+
+int sqlite__keep(struct sqlite_writer *w, struct err *err)
+{
+  return sqlite__run(&w->conn, SQL_RELEASE, NO_ARGS, err) < 0 ? -1 : 0;
+}
+
+/* Where the transaction is gone there is nothing left to undo. */
+void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark)
+{
+  struct sqlite_conn *c = &w->conn;
+  if (sqlite3_get_autocommit(c->db))
+    return;
+  int rc = c->rc;
+  sqlite__run(c, SQL_UNDO, NO_ARGS, NULL);
+  sqlite__run(c, SQL_RELEASE, NO_ARGS, NULL);
+  c->rc = rc;
+  sqlite__names_cut(&w->names, mark->names);
+  w->memory.next_due = mark->next_due;
+}
+
+/* ---- one operation ---- */
+
+/* Operations that others than the disk can make fail, after they changed something. */
+static bool may_fail(const struct store_op *op)
+{
+  if (op->kind == STORE_ENQUEUE) {
+    const struct store_enqueue *enqueue = (const struct store_enqueue *)op;
+    return enqueue->n > 1 || (enqueue->n == 1 && enqueue->jobs[0].tags);
+  }
+  return op->kind == STORE_EXEC || op->kind == STORE_SCHEMA;
+}
+
+static void set_failed(struct store_op *op, const struct err *err)
+{
+  if (!op->err)
+    op->err = mem_alloc(sizeof *op->err);
+  *op->err = *err;
+  op->status = -1;
+}
+
+static void reset(struct store_op *op)
+{
+  free(op->err);
+  op->err = NULL;
+  op->status = 0;
+}
+
+static int run_marked(struct turn *t, struct store_op *op, struct err *err)
+{
+  struct sqlite_mark mark;
+  if (sqlite__mark(t->w, &mark, err) < 0)
+    return -1;
+  int rc = operations[op->kind](t->w, op, err);
+  if (rc < 0)
+    sqlite__undo(t->w, &mark);
+  else if (sqlite__keep(t->w, err) < 0)
+    rc = -1;
+  return rc;
+}
+
+/* Runs one slot; FELL when the others have to be played again without it. */
+static int run_slot(struct turn *t, struct slot *slot, struct err *err)
+{
+  struct sqlite_conn *c = &t->w->conn;
+  struct store_op *op = slot->op;
+  bool marked = may_fail(op);
+  int64_t changes = sqlite3_total_changes64(c->db);
+  sqlite__conn_forgive(c);
+  reset(op);
+  int rc = marked ? run_marked(t, op, err) : operations[op->kind](t->w, op, err);
+  if (rc < 0)
+    set_failed(op, err);
+  if (sqlite__conn_grave(c))
+    return BROKE;
+  slot->state = rc < 0 ? SLOT_OUT : rc == TURN_AGAIN ? SLOT_AGAIN : SLOT_RAN;
+  bool left_traces = rc < 0 && !marked && sqlite3_total_changes64(c->db) != changes;
+  if (!sqlite3_get_autocommit(c->db) && !left_traces)
+    return RAN;
+  slot->state = SLOT_OUT;
+  return FELL;
+}
+
+/* ---- the turn ---- */
+
+static int phase_of(const struct store_op *op)
+{
+  if (op->kind == STORE_FINISH || op->kind == STORE_PROGRESS)
+    return 0;
+  return op->kind == STORE_CLAIM ? 2 : 1;
+}
+
+static int run_phase(struct turn *t, int phase, struct err *err)
+{
+  for (size_t i = 0; i < t->n; i++) {
+    struct slot *slot = &t->slots[i];
+    if (slot->state != SLOT_WAITS || phase_of(slot->op) != phase)
+      continue;
+    if (phase < 2 && clock_mono_ns() - t->began_ns > TURN_NS) {
+      slot->state = SLOT_LATER;
+      continue;
+    }
+    int rc = run_slot(t, slot, err);
+    if (rc != RAN)
+      return rc;
+  }
+  return RAN;
+}
+
+/* What is written once a turn, however many operations it has. */
+static int save_memory(struct turn *t, struct err *err)
+{
+  struct sqlite_writer *w = t->w;
+  if (w->memory.next == t->before.next)
+    return 0;
+  return sqlite__run(&w->conn, SQL_META_SET,
+                     ARGS(arg_text("next"), arg_int(w->memory.next)), err) < 0
+             ? -1
+             : 0;
+}
+
+static int try_turn(struct turn *t, struct err *err)
+{
+  struct sqlite_conn *c = &t->w->conn;
+  sqlite__conn_forgive(c);
+  if (sqlite__run(c, SQL_BEGIN, NO_ARGS, err) < 0)
+    return BROKE;
+  t->began_ns = clock_mono_ns();
+  int rc = RAN;
+  for (int phase = 0; phase < 3 && rc == RAN; phase++)
+    rc = run_phase(t, phase, err);
+  if (rc != RAN)
+    return rc;
+  if (save_memory(t, err) < 0 || sqlite__run(c, SQL_COMMIT, NO_ARGS, err) < 0)
+    return BROKE;
+  return RAN;
+}
+
+void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types)
+{
+  if (w->memory.types != w->types_before && w->memory.types != types)
+    free(w->memory.types);
+  w->memory.types = types;
+}
+
+/* A bulk operation goes from turn to turn and counts what it has done. */
+static struct store_bulk *bulk_of(struct store_op *op)
+{
+  bool is_bulk = op->kind == STORE_REQUEUE || op->kind == STORE_PURGE;
+  return is_bulk ? (struct store_bulk *)op : NULL;
+}
+
+static void save_bulk(struct slot *slot)
+{
+  const struct store_bulk *bulk = bulk_of(slot->op);
+  if (!bulk)
+    return;
+  slot->count = bulk->count;
+  slot->cursor = bulk->cursor;
+}
+
+static void restore_bulk(const struct slot *slot)
+{
+  struct store_bulk *bulk = bulk_of(slot->op);
+  if (!bulk)
+    return;
+  bulk->count = slot->count;
+  bulk->cursor = slot->cursor;
+}
+
+static void roll_back(struct turn *t)
+{
+  struct sqlite_writer *w = t->w;
+  for (size_t i = 0; i < t->n; i++)
+    restore_bulk(&t->slots[i]);
+  int rc = w->conn.rc;
+  if (!sqlite3_get_autocommit(w->conn.db))
+    sqlite__run(&w->conn, SQL_ROLLBACK, NO_ARGS, NULL);
+  w->conn.rc = rc;
+  sqlite__set_types(w, w->types_before);
+  sqlite__names_cut(&w->names, t->before.names);
+  w->memory = t->before;
+}
+
+/* Only what ran before the culprit runs again: a turn has at most one slow failure. */
+static void play_again(struct turn *t)
+{
+  for (size_t i = 0; i < t->n; i++) {
+    struct slot *slot = &t->slots[i];
+    if (slot->state == SLOT_WAITS)
+      slot->state = SLOT_LATER;
+    else if (slot->state == SLOT_RAN || slot->state == SLOT_AGAIN)
+      slot->state = SLOT_WAITS;
+  }
+}
+
+static void fail_all(struct turn *t, const struct err *err)
+{
+  for (size_t i = 0; i < t->n; i++) {
+    set_failed(t->slots[i].op, err);
+    t->slots[i].state = SLOT_OUT;
+  }
+}
+
+/* What was written may not be what is on the disk: nothing that follows counts. */
+static bool is_fatal(const struct sqlite_conn *c)
+{
+  int rc = c->rc & 0xff;
+  return c->rc == SQLITE_IOERR_FSYNC || c->rc == SQLITE_IOERR_DIR_FSYNC ||
+         rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+}
+
+static void run_turn(struct turn *t)
+{
+  struct sqlite_writer *w = t->w;
+  struct err err = {0};
+  w->now = sqlite__now();
+  w->memory.names = w->names.n;
+  w->types_before = w->memory.types;
+  t->before = w->memory;
+  int rc = try_turn(t, &err);
+  while (rc == FELL) {
+    roll_back(t);
+    play_again(t);
+    rc = try_turn(t, &err);
+  }
+  if (rc == BROKE) {
+    roll_back(t);
+    fail_all(t, &err);
+    if (is_fatal(&w->conn))
+      w->broken = err;
+  }
+  if (w->types_before != w->memory.types)
+    free(w->types_before);
+}
+
+/* ---- the thread ---- */
+
+static size_t rows_of(const struct store_op *op)
+{
+  if (op->kind == STORE_ENQUEUE)
+    return ((const struct store_enqueue *)op)->n;
+  if (op->kind == STORE_CLAIM)
+    return ((const struct store_claim *)op)->max;
+  if (op->kind == STORE_FINISH) {
+    const struct store_finish *finish = (const struct store_finish *)op;
+    return 1 + finish->n_children + finish->n_writes;
+  }
+  return 1;
+}
+
+/* Moves as many operations as fit in a turn into slots; at least one. */
+static void fill(struct turn *t, struct sqlite_list *from)
+{
+  size_t rows = 0, cap = 0;
+  while (from->first && rows < TURN_ROWS) {
+    struct store_op *op = from->first;
+    if (t->n == cap) {
+      cap = cap ? cap * 2 : 64;
+      t->slots = mem_grow(t->slots, cap * sizeof *t->slots);
+    }
+    from->first = op->next;
+    rows += rows_of(op);
+    t->slots[t->n] = (struct slot){.op = op, .state = SLOT_WAITS};
+    save_bulk(&t->slots[t->n++]);
+  }
+  if (!from->first)
+    sqlite__list_init(from);
+}
+
+static void split(struct turn *t, struct sqlite_list *finished, struct sqlite_list *later)
+{
+  for (size_t i = 0; i < t->n; i++) {
+    enum slot_state state = t->slots[i].state;
+    bool goes_on = state == SLOT_LATER || state == SLOT_AGAIN;
+    sqlite__list_add(goes_on ? later : finished, t->slots[i].op);
+  }
+}
+
+/* Under the lock: the results to the loop, what is left to the front of the list. */
+static void hand_back(struct sqlite *store, struct turn *t)
+{
+  struct sqlite_list finished, later;
+  sqlite__list_init(&finished);
+  sqlite__list_init(&later);
+  split(t, &finished, &later);
+  store->fatal = store->writer.broken;
+  sqlite__list_move(&later, &store->writes);
+  sqlite__list_move(&store->writes, &later);
+  sqlite__list_move(&store->finished, &finished);
+  store->next_due = store->writer.memory.next_due;
+  uv_cond_signal(&store->to_deliver);
+  uv_async_send(store->wake);
+}
+
+static void turn(struct sqlite *store)
+{
+  struct turn t = {.w = &store->writer};
+  uv_mutex_lock(&store->lock);
+  fill(&t, &store->writes);
+  uv_mutex_unlock(&store->lock);
+  if (t.n == 0)
+    return;
+  if (t.w->broken.code[0])
+    fail_all(&t, &t.w->broken);
+  else
+    run_turn(&t);
+  uv_mutex_lock(&store->lock);
+  hand_back(store, &t);
+  uv_mutex_unlock(&store->lock);
+  free(t.slots);
+}
+
+/* Waits for something to do; false when there never will be. */
+static bool wait_for_work(struct sqlite *store)
+{
+  uv_mutex_lock(&store->lock);
+  while (!store->writes.first && !store->stopping && !sqlite__backup_copies(store))
+    uv_cond_wait(&store->to_write, &store->lock);
+  bool go_on = store->writes.first || !store->stopping;
+  uv_mutex_unlock(&store->lock);
+  return go_on;
+}
+
+void sqlite__writer_main(void *arg)
+{
+  struct sqlite *store = arg;
+  while (wait_for_work(store)) {
+    turn(store);
+    sqlite__backup_step(store);
+  }
+}
+
+int sqlite__writer_open(struct sqlite *store, struct err *err)
+{
+  struct sqlite_writer *w = &store->writer;
+  struct sqlite_conn *c = &w->conn;
+  if (sqlite__conn_open(c, store->path, err) < 0 ||
+      sqlite__conn_writes(c, store->config.relaxed, err) < 0 ||
+      sqlite__migrate(c, err) < 0 || sqlite__names_load(c, &w->names, err) < 0 ||
+      sqlite__number(c, SQL_META_GET, ARGS(arg_text("next")), 1, &w->memory.next, err) <
+          0 ||
+      sqlite__number(c, SQL_SCHEDULED_NEXT, NO_ARGS, 0, &w->memory.next_due, err) < 0)
+    return -1;
+  store->next_due = w->memory.next_due;
+  return 0;
+}
+
+void sqlite__writer_close(struct sqlite_writer *w)
+{
+  sqlite__conn_close(&w->conn);
+  sqlite__names_fini(&w->names);
+  free(w->memory.types);
+}

@@ -1,0 +1,197 @@
+/* What happens to many jobs at once: recovery after a crash, types that come, the dead
+ * brought back or forgotten. (Retention is in sqlite_expire.c.)
+ *
+ * What can be long is done in steps, a step a turn, so that nothing else waits for it.
+ */
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+
+#define STEP_ROWS 5000
+#define OUTCOME_UNKNOWN                                                                  \
+  "{\"code\":\"outcome_unknown\",\"message\":\"Candy ended while this job ran, and it "  \
+  "must not run twice: see what it did, then retry it by hand or leave it\"}"
+
+/* ---- recovery and types ---- */
+
+int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  struct store_recover *recover = (struct store_recover *)op;
+  struct sqlite_conn *c = &w->conn;
+  recover->released = sqlite__run(c, SQL_RECOVER_READY, ARGS(arg_int(w->now)), err);
+  if (recover->released < 0 ||
+      sqlite__run(c, SQL_RECOVER_FAILURE,
+                  ARGS(arg_int(w->now), arg_text(OUTCOME_UNKNOWN)), err) < 0)
+    return -1;
+  recover->lost = sqlite__run(c, SQL_RECOVER_DEAD, ARGS(arg_int(w->now)), err);
+  if (recover->lost < 0)
+    return -1;
+  return sqlite__run(c, SQL_RECOVER_CLEAR, NO_ARGS, err) < 0 ? -1 : 0;
+}
+
+/* Returns TURN_AGAIN when there may be more jobs of this type. */
+static int bring_back(struct sqlite_writer *w, int64_t type, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  int64_t n = sqlite__run(c, SQL_SET_ASIDE_BACK,
+                          ARGS(arg_int(type), arg_int(w->now), arg_int(STEP_ROWS)), err);
+  if (n <= 0)
+    return n < 0 ? -1 : 0;
+  if (sqlite__run(c, SQL_SET_ASIDE_TAKE, ARGS(arg_int(type), arg_int(STEP_ROWS)), err) <
+      0)
+    return -1;
+  return n == STEP_ROWS ? TURN_AGAIN : 0;
+}
+
+static int read_types(struct sqlite_writer *w, const struct store_types *op,
+                      struct sqlite_types **out, struct err *err)
+{
+  int64_t *ids = mem_alloc(op->n * sizeof *ids);
+  int rc = 0;
+  for (size_t i = 0; i < op->n && rc == 0; i++) {
+    ids[i] = sqlite__name_id(&w->conn, &w->names, NAME_TYPE, op->types[i].name, err);
+    rc = ids[i] < 0 ? -1 : 0;
+  }
+  if (rc == 0) {
+    *out = mem_alloc(sizeof **out + w->names.n);
+    (*out)->n = w->names.n;
+    for (size_t i = 0; i < op->n; i++)
+      (*out)->flags[ids[i] - 1] = op->types[i].once ? TYPE_ONCE : TYPE_KNOWN;
+  }
+  free(ids);
+  return rc;
+}
+
+int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  struct sqlite_types *types = NULL;
+  if (read_types(w, (const struct store_types *)op, &types, err) < 0)
+    return -1;
+  sqlite__set_types(w, types);
+  for (size_t i = 0; i < types->n; i++) {
+    int rc = types->flags[i] ? bring_back(w, (int64_t)i + 1, err) : 0;
+    if (rc != 0)
+      return rc;
+  }
+  return 0;
+}
+
+/* ---- forgetting ---- */
+
+static int forget_run(struct sqlite_writer *w, int64_t first, int64_t last,
+                      struct err *err)
+{
+  static const enum sqlite_query queries[] = {SQL_FORGET_DONE,     SQL_FORGET_DEAD,
+                                              SQL_FORGET_JOB,      SQL_FORGET_FAILURE,
+                                              SQL_FORGET_PROGRESS, SQL_FORGET_TAGS};
+
+  for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+    if (sqlite__run(&w->conn, queries[i], ARGS(arg_int(first), arg_int(last)), err) < 0)
+      return -1;
+  return 0;
+}
+
+/* By runs of ids without a gap, since deleting by range is far cheaper than one by one.
+ */
+int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n, struct err *err)
+{
+  for (size_t first = 0, i = 1; i <= n; i++) {
+    if (i < n && ids[i] == ids[i - 1] + 1)
+      continue;
+    if (forget_run(w, ids[first], ids[i - 1], err) < 0)
+      return -1;
+    first = i;
+  }
+  return 0;
+}
+
+/* ---- requeue and purge ---- */
+
+struct step {
+  int64_t ids[STEP_ROWS]; /* that fit, in order */
+  size_t n;
+  size_t seen;    /* rows looked at */
+  int64_t cursor; /* the last of them */
+};
+
+/* Looks at the next candidates, and keeps those that fit, as many as are still wanted. */
+static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned allowed,
+                struct step *step, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  struct sqlite_filter f;
+  sqlite__filter_init(&f, &bulk->filter, allowed);
+  sqlite3_stmt *s = sqlite__filter_prepare(c, &f, "bulk", err);
+  int64_t wanted = bulk->max - bulk->count;
+  int rc = s ? sqlite__filter_range(c, &f, s, bulk->cursor, INT64_MAX, err) : -1;
+  sqlite__bind_named(s, ":window", arg_int(STEP_ROWS));
+  if (rc == 0)
+    rc = sqlite__next(c, s, err);
+  for (; rc > 0 && (int64_t)step->n < wanted; rc = sqlite__next(c, s, err)) {
+    step->cursor = sqlite3_column_int64(s, 0);
+    step->seen++;
+    if (sqlite3_column_int(s, 1))
+      step->ids[step->n++] = step->cursor;
+  }
+  sqlite3_finalize(s);
+  sqlite__filter_fini(&f);
+  return rc < 0 ? -1 : 0;
+}
+
+static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_DEAD_GET, ARGS(arg_int(id)));
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc;
+  struct sqlite_place p = {
+      .id = id,
+      .queue = sqlite3_column_int64(s, 0),
+      .priority = sqlite3_column_int64(s, 1),
+      .lease = sqlite3_column_int64(s, 2),
+      .seq = w->memory.next++,
+  };
+  sqlite__stop(s);
+  if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0)
+    return -1;
+  return sqlite__add_ready(w, &p, err);
+}
+
+static int requeue(struct sqlite_writer *w, const int64_t *ids, size_t n, struct err *err)
+{
+  for (size_t i = 0; i < n; i++)
+    if (requeue_one(w, ids[i], err) < 0)
+      return -1;
+  return 0;
+}
+
+/* A step of a bulk operation. The turn puts count and cursor back when it falls. */
+static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned allowed,
+                     int (*act)(struct sqlite_writer *, const int64_t *, size_t,
+                                struct err *),
+                     struct err *err)
+{
+  struct step *step = mem_alloc(sizeof *step);
+  int rc = look(w, bulk, allowed, step, err);
+  if (rc == 0)
+    rc = act(w, step->ids, step->n, err);
+  if (rc == 0) {
+    bulk->count += (int64_t)step->n;
+    bulk->cursor = step->cursor;
+    rc = step->seen == STEP_ROWS && bulk->count < bulk->max ? TURN_AGAIN : 0;
+  }
+  free(step);
+  return rc;
+}
+
+int sqlite__requeue(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  return bulk_step(w, (struct store_bulk *)op, 1u << STORE_DEAD, requeue, err);
+}
+
+int sqlite__purge(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  unsigned allowed = 1u << STORE_DEAD | 1u << STORE_COMPLETED | 1u << STORE_CANCELLED;
+  return bulk_step(w, (struct store_bulk *)op, allowed, sqlite__forget, err);
+}

@@ -1,0 +1,111 @@
+/* What every backend shares: opening by URL, a turn at the end of each iteration of the
+ * loop, and the release of what operations carry. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const store_state_names[STORE_STATES] = {
+    [STORE_SCHEDULED] = "scheduled", [STORE_AVAILABLE] = "available",
+    [STORE_RUNNING] = "running",     [STORE_RETRYABLE] = "retryable",
+    [STORE_PENDING] = "pending",     [STORE_COMPLETED] = "completed",
+    [STORE_CANCELLED] = "cancelled", [STORE_DEAD] = "dead",
+};
+
+static const struct store_backend *const backends[] = {&store_sqlite};
+
+static const struct store_backend *find_backend(const char *url)
+{
+  for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+    size_t n = strlen(backends[i]->scheme);
+    if (strncmp(url, backends[i]->scheme, n) == 0 && url[n] == ':')
+      return backends[i];
+  }
+  return NULL;
+}
+
+/* Prepare callbacks run right before the loop waits for input, so this sees all that
+ * one iteration has submitted. */
+static void flush(uv_prepare_t *flusher)
+{
+  struct store *store = flusher->data;
+  store->backend->flush(store);
+}
+
+int store_open(struct store **out, uv_loop_t *loop, const char *url,
+               const struct store_config *config, struct err *err)
+{
+  const struct store_backend *backend = find_backend(url);
+  if (!backend)
+    return err_set(err, "store_url",
+                   "cannot open a store at \"%.200s\": use \"sqlite:\" or "
+                   "\"sqlite:/path/to/file.db\"",
+                   url);
+  if (backend->open(out, loop, url, config, err) < 0)
+    return -1;
+  uv_prepare_t *flusher = mem_alloc(sizeof *flusher);
+  flusher->data = *out;
+  (*out)->flusher = flusher;
+  uv_prepare_init(loop, flusher);
+  uv_prepare_start(flusher, flush);
+  uv_unref((uv_handle_t *)flusher);
+  return 0;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+  free(handle);
+}
+
+void store_close(struct store **store)
+{
+  struct store *s = *store;
+  if (!s)
+    return;
+  *store = NULL;
+  uv_close((uv_handle_t *)s->flusher, free_handle);
+  s->backend->close(s);
+}
+
+void store_submit(struct store *store, struct store_op *op)
+{
+  op->status = 0;
+  op->err = NULL;
+  op->next = NULL;
+  if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE)
+    ((struct store_bulk *)op)->count = ((struct store_bulk *)op)->cursor = 0;
+  store->backend->submit(store, op);
+}
+
+int store_backup(struct store *store, const char *file,
+                 void (*done)(void *arg, const struct err *err), void *arg,
+                 struct err *err)
+{
+  return store->backend->backup(store, file, done, arg, err);
+}
+
+static void claim_fini(struct store_claim *claim)
+{
+  free(claim->jobs);
+  claim->jobs = NULL;
+  claim->n = 0;
+  buf_fini(&claim->memory);
+}
+
+void store_op_fini(struct store_op *op)
+{
+  free(op->err);
+  op->err = NULL;
+  if (op->kind == STORE_CLAIM)
+    claim_fini((struct store_claim *)op);
+  else if (op->kind == STORE_EXEC || op->kind == STORE_QUERY)
+    buf_fini(&((struct store_sql *)op)->answer);
+  else if (op->kind == STORE_KV_READ || op->kind == STORE_KV_WRITE)
+    buf_fini(&((struct store_kv *)op)->answer);
+  else if (op->kind == STORE_JOB)
+    buf_fini(&((struct store_get *)op)->json);
+  else if (op->kind == STORE_JOBS)
+    buf_fini(&((struct store_list *)op)->items);
+  else if (op->kind == STORE_KEYS)
+    free(((struct store_keys *)op)->keys);
+}

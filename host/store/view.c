@@ -1,0 +1,172 @@
+/* Jobs as JSON: see view.h. */
+#include "store/view.h"
+
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- members; each brings the comma that it needs ---- */
+
+static void put_name(struct buf *b, const char *name)
+{
+  if (b->len && b->data[b->len - 1] != '{')
+    buf_putc(b, ',');
+  buf_printf(b, "\"%s\":", name);
+}
+
+static void put_int(struct buf *b, const char *name, int64_t value)
+{
+  put_name(b, name);
+  buf_printf(b, "%" PRId64, value);
+}
+
+static void put_time(struct buf *b, const char *name, int64_t ms)
+{
+  if (ms) {
+    put_int(b, name, ms);
+    return;
+  }
+  put_name(b, name);
+  buf_puts(b, "null");
+}
+
+static void put_id(struct buf *b, const char *name, int64_t id)
+{
+  put_name(b, name);
+  if (id)
+    buf_printf(b, "\"%" PRId64 "\"", id);
+  else
+    buf_puts(b, "null");
+}
+
+static void put_text(struct buf *b, const char *name, struct view_text text)
+{
+  put_name(b, name);
+  if (text.data)
+    buf_json_string(b, text.data, text.len);
+  else
+    buf_puts(b, "null");
+}
+
+static void put_json(struct buf *b, const char *name, struct view_text json,
+                     const char *absent)
+{
+  put_name(b, name);
+  if (json.data && json.len)
+    buf_append(b, json.data, json.len);
+  else
+    buf_puts(b, absent);
+}
+
+/* ---- parts ---- */
+
+static void put_progress(struct buf *b, const struct view_job *job, bool whole)
+{
+  put_name(b, "progress");
+  if (!job->has_progress) {
+    buf_puts(b, "null");
+    return;
+  }
+  buf_putc(b, '{');
+  put_name(b, "percent");
+  if (job->percent < 0)
+    buf_puts(b, "null");
+  else
+    buf_printf(b, "%.15g", job->percent);
+  put_text(b, "message", job->message);
+  if (whole)
+    put_json(b, "checkpoint", job->checkpoint, "null");
+  buf_putc(b, '}');
+}
+
+static void put_head(struct buf *b, const struct view_job *job)
+{
+  put_id(b, "id", job->id);
+  put_name(b, "state");
+  buf_printf(b, "\"%s\"", store_state_names[job->state]);
+  put_text(b, "type", job->type);
+  put_text(b, "queue", job->queue);
+  put_int(b, "priority", job->priority);
+}
+
+static void put_middle(struct buf *b, const struct view_job *job)
+{
+  put_json(b, "tags", job->tags, "[]");
+  put_text(b, "key", job->key);
+  put_text(b, "workspace", job->workspace);
+  put_id(b, "parent_id", job->parent);
+  put_int(b, "max_retries", job->max_retries);
+  put_int(b, "retry_count", job->retry_count);
+  put_int(b, "attempt", job->retry_count + 1);
+  put_int(b, "rescues", job->rescues);
+  put_time(b, "created_at", job->created_at);
+  put_time(b, "run_at", job->run_at);
+  put_time(b, "began_at", job->began_at);
+  put_time(b, "finished_at", job->finished_at);
+  put_name(b, "waiting_for");
+  buf_puts(b, job->set_aside ? "\"task\"" : "null");
+}
+
+/* Of a long error only code and message. */
+static void put_short_error(struct buf *b, struct view_text error)
+{
+  json_t *whole = error.data ? jx_parse(error.data, error.len, NULL) : NULL;
+  put_name(b, "error");
+  if (json_is_object(whole)) {
+    const char *code = jx_str(whole, "code", "unknown");
+    const char *message = jx_str(whole, "message", "");
+    buf_putc(b, '{');
+    put_text(b, "code", (struct view_text){code, strlen(code)});
+    put_text(b, "message", (struct view_text){message, strlen(message)});
+    buf_putc(b, '}');
+  } else {
+    buf_puts(b, "null");
+  }
+  json_decref(whole);
+}
+
+/* ---- the face ---- */
+
+void view_summary(struct buf *b, const struct view_job *job)
+{
+  buf_putc(b, '{');
+  put_head(b, job);
+  put_middle(b, job);
+  put_progress(b, job, false);
+  put_short_error(b, job->error);
+  buf_putc(b, '}');
+}
+
+void view_begin(struct buf *b, const struct view_job *job)
+{
+  buf_putc(b, '{');
+  put_head(b, job);
+  put_json(b, "payload", job->payload, "null");
+  put_middle(b, job);
+  put_progress(b, job, true);
+  put_json(b, "result", job->result, "null");
+  put_json(b, "error", job->error, "null");
+  put_name(b, "attempts");
+  buf_putc(b, '[');
+}
+
+void view_attempt(struct buf *b, const struct view_attempt *attempt)
+{
+  if (b->data[b->len - 1] != '[')
+    buf_putc(b, ',');
+  buf_putc(b, '{');
+  put_int(b, "attempt", attempt->attempt);
+  put_name(b, "state");
+  buf_printf(b, "\"%s\"", attempt->state);
+  put_time(b, "began_at", attempt->began_at);
+  put_time(b, "ended_at", attempt->ended_at);
+  put_text(b, "worker", attempt->worker);
+  put_json(b, "error", attempt->error, "null");
+  buf_putc(b, '}');
+}
+
+void view_end(struct buf *b)
+{
+  buf_puts(b, "]}");
+}

@@ -1,0 +1,44 @@
+/* The shape in which jobs leave the store: the JSON of the API, built as text. Payloads,
+ * results and the like are put in as they are, byte for byte.
+ */
+#ifndef CANDY_STORE_VIEW_H
+#define CANDY_STORE_VIEW_H
+
+#include "base/buf.h"
+#include "store/store.h"
+
+struct view_text {
+  const char *data; /* NULL: absent, which is null in JSON */
+  size_t len;
+};
+
+struct view_job {
+  int64_t id;
+  enum store_state state;
+  struct view_text type, queue, workspace, key;
+  struct view_text tags; /* JSON */
+  int priority, max_retries, retry_count, rescues;
+  int64_t parent, created_at, run_at, began_at, finished_at; /* 0: null */
+  bool set_aside;                                            /* no host has the type */
+  bool has_progress;                                         /* and then: */
+  double percent;                                            /* < 0: null */
+  struct view_text message, checkpoint;
+  struct view_text payload, result, error; /* JSON; the last error */
+};
+
+struct view_attempt {
+  int attempt;
+  const char *state; /* "failed", "rescued", "completed", "running" */
+  int64_t began_at, ended_at;
+  struct view_text worker, error; /* error: JSON */
+};
+
+/* An object without payload, result, checkpoint and attempts. */
+void view_summary(struct buf *b, const struct view_job *job);
+
+/* The whole, as begin, any number of attempts, end. */
+void view_begin(struct buf *b, const struct view_job *job);
+void view_attempt(struct buf *b, const struct view_attempt *attempt);
+void view_end(struct buf *b);
+
+#endif

@@ -1,0 +1,58 @@
+-- Every case of the conformance suite passes on each backend, and backends that are wrong
+-- on purpose do not pass the cases that are there for what is wrong with them.
+local program = require("spec.support.program")
+
+local function run_suite(backend, case)
+  local folder = program.folder()
+  local result = program.run(program.build() .. "/probe/store", { backend, folder, case })
+  program.remove(folder)
+  local cases = {}
+  for verdict, name in result.out:gmatch("(%a[%a ]-) %d+ %- ([%w_]+)\n") do
+    cases[name] = verdict
+  end
+  return { cases = cases, text = result.out .. result.err, code = result.code }
+end
+
+describe("the store's conformance suite", function()
+  local sqlite = run_suite("sqlite")
+
+  it("has its cases", function()
+    assert.truthy(next(sqlite.cases), sqlite.text)
+    local planned = tonumber(sqlite.text:match("^1%.%.(%d+)"))
+    local count = 0
+    for _ in pairs(sqlite.cases) do
+      count = count + 1
+    end
+    assert.equal(planned, count, sqlite.text)
+    assert.equal(0, sqlite.code, sqlite.text)
+  end)
+
+  for name, verdict in pairs(sqlite.cases) do
+    it("passes on sqlite: " .. name:gsub("_", " "), function()
+      assert.equal("ok", verdict, sqlite.text)
+    end)
+  end
+
+  local mutants = {
+    ["sqlite-without-fence"] = {
+      "stale_leases_do_nothing", "stale_finishes_have_no_effects",
+    },
+    ["sqlite-forgets-at-recovery"] = { "recovery", "sudden_death" },
+    ["sqlite-loses-set-aside"] = { "unknown_types_are_set_aside" },
+    ["sqlite-claims-twice"] = { "order", "twenty_thousand" },
+  }
+  for mutant, cases in pairs(mutants) do
+    for _, case in ipairs(cases) do
+      it(("sees in %s that %s is wrong"):format(case, mutant), function()
+        local result = run_suite(mutant, case)
+        assert.equal("not ok", result.cases[case], result.text)
+        assert.equal(1, result.code)
+      end)
+    end
+  end
+
+  it("finds nothing wrong with mutants elsewhere", function()
+    local result = run_suite("sqlite-without-fence", "order")
+    assert.equal("ok", result.cases.order, result.text)
+  end)
+end)

@@ -1,0 +1,167 @@
+-- The file of the SQLite store in trouble, looked at from outside with the sqlite3 shell.
+local program = require("spec.support.program")
+local uv = require("luv")
+
+describe("the file of the SQLite store", function()
+  local folder, mounted
+
+  before_each(function()
+    folder = program.folder()
+  end)
+
+  after_each(function()
+    if mounted then
+      os.execute("umount '" .. mounted .. "'")
+      mounted = nil
+    end
+    program.remove(folder)
+  end)
+
+  -- Commands come from a file: a store that does not open never reads them, and writing
+  -- to its pipe would end this process by SIGPIPE.
+  local function store(commands, at)
+    local input = folder .. "/commands"
+    program.write(input, table.concat(commands, "\n") .. "\n")
+    local result = program.run("/bin/sh", { "-c", 'exec "$0" "$1" < "$2"',
+      program.build() .. "/probe/store_file", at or folder, input })
+    local lines = {}
+    for line in result.out:gmatch("[^\n]+") do
+      lines[#lines + 1] = line
+    end
+    lines.code = result.code
+    return lines
+  end
+
+  local function shell(sql, file)
+    local result = program.run("sqlite3", { file or folder .. "/candy.db", sql })
+    assert.equal(0, result.code, result.err)
+    return (result.out:gsub("\n$", ""))
+  end
+
+  local function tells(line, ...)
+    for _, part in ipairs({ ... }) do
+      assert.truthy(line:find(part, 1, true), line)
+    end
+  end
+
+  -- A file system of its own that is soon full; nil where that is not possible.
+  local function small_disk()
+    local disk = folder .. "/disk"
+    assert(uv.fs_mkdir(disk, 448))
+    local mount = program.run("mount", { "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk })
+    if mount.code ~= 0 then
+      pending("a small tmpfs cannot be mounted here")
+      return nil
+    end
+    mounted = disk
+    return disk
+  end
+
+  it("is whole after a clean end and after a sudden one", function()
+    assert.same({ "added 20", code = 0 }, store({ "add 20" }))
+    assert.equal("1", shell("select value from candy_meta where name = 'clean'"))
+    assert.same({ "added 5", code = 0 }, store({ "add 5", "leave" }))
+    assert.same({ "available 25", code = 0 }, store({ "count" }))
+    assert.equal("ok", shell("pragma integrity_check"))
+    assert.equal("wal", shell("pragma journal_mode"))
+  end)
+
+  it("is refused when it is garbage", function()
+    program.write(folder .. "/candy.db", ("no database at all "):rep(1000))
+    local lines = store({ "count" })
+    tells(lines[1], "store_corrupt: ", folder .. "/candy.db", "candy backup")
+    assert.equal(1, lines.code)
+  end)
+
+  it("is refused when it is another program's", function()
+    shell("create table other (a)")
+    tells(store({ "count" })[1], "store_corrupt: ", "another program")
+    assert.equal("other", shell("select name from sqlite_master"))
+  end)
+
+  it("is refused when pages are damaged, after an unclean end", function()
+    store({ "add 200", "leave" })
+    shell("pragma wal_checkpoint(truncate)")
+    local file = assert(io.open(folder .. "/candy.db", "r+b"))
+    local size = file:seek("end")
+    file:seek("set", math.floor(size / 2 / 4096) * 4096)
+    file:write(("\255"):rep(40960))
+    file:close()
+    tells(store({ "count" })[1], "store_corrupt: ", "candy backup")
+  end)
+
+  it("is refused when a newer Candy has written it", function()
+    store({ "add 1" })
+    shell("pragma user_version = 99")
+    local lines = store({ "count" })
+    tells(lines[1], "store_newer: ", "99", folder)
+    assert.equal("99", shell("pragma user_version"))
+    shell("pragma user_version = 1; "
+      .. "update candy_meta set value = '99.1.0' where name = 'least_version'")
+    tells(store({ "count" })[1], "store_newer: ", "99.1.0")
+  end)
+
+  it("is refused in a folder that is not there", function()
+    tells(store({ "count" }, folder .. "/nowhere")[1], "store_readonly: ", "nowhere",
+      "No such file")
+  end)
+
+  it("is refused on a disk that cannot be written", function()
+    local disk = small_disk()
+    if disk then
+      assert.same({ "added 1", code = 0 }, store({ "add 1" }, disk))
+      local remount = program.run("mount", { "-o", "remount,ro", disk })
+      assert.equal(0, remount.code)
+      tells(store({ "count" }, disk)[1], "store_readonly: ", disk)
+    end
+  end)
+
+  it("goes on by itself when a full disk has room again", function()
+    local disk = small_disk()
+    if disk then
+      program.write(disk .. "/ballast", ("x"):rep(1000000))
+      local lines = store({ "add 1000", "add 1", "remove " .. disk .. "/ballast",
+        "add 10", "count" }, disk)
+      tells(lines[1], "store_full after ", disk, "make room")
+      tells(lines[2], "store_full after 0")
+      local acknowledged = tonumber(lines[1]:match("after (%d+)")) + 10
+      assert.same({ "removed", "added 10", "available " .. acknowledged },
+        { lines[3], lines[4], lines[5] })
+      assert.equal("ok", shell("pragma integrity_check", disk .. "/candy.db"))
+    end
+  end)
+
+  it("says that the disk is full at the start", function()
+    local disk = small_disk()
+    if disk then
+      os.execute(("head -c 4000000 /dev/zero > '%s/ballast' 2>/dev/null"):format(disk))
+      tells(store({ "count" }, disk)[1], "store_full: ", disk)
+    end
+  end)
+
+  it("is copied whole by a backup, which opens as a store", function()
+    local copy = folder .. "/copy.db"
+    assert.same({ "added 50", "done", code = 0 }, store({ "add 50", "backup " .. copy }))
+    assert.equal("ok", shell("pragma integrity_check", copy))
+    assert.equal("50", shell("select count(*) from candy_ready", copy))
+    assert.is_nil(uv.fs_stat(copy .. ".part"))
+    tells(store({ "backup " .. copy })[1], "backup_exists: ", copy)
+    program.write(folder .. "/restored/x", "")
+    assert(uv.fs_rename(copy, folder .. "/restored/candy.db"))
+    assert.same({ "available 50", "added 1", code = 0 },
+      store({ "count", "add 1" }, folder .. "/restored"))
+  end)
+
+  it("leaves nothing behind when a backup fails", function()
+    local copy = folder .. "/nowhere/copy.db"
+    tells(store({ "backup " .. copy })[1], "backup_failed: ", copy)
+    local disk = small_disk()
+    if disk then
+      local lines = store({ "add 400", "backup " .. disk .. "/copy.db", "add 1" })
+      tells(lines[2], "backup_failed: ", disk .. "/copy.db")
+      assert.equal("added 1", lines[3])
+      assert.is_nil(uv.fs_stat(disk .. "/copy.db.part"))
+      assert.is_nil(uv.fs_stat(disk .. "/copy.db"))
+    end
+  end)
+end)

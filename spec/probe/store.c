@@ -1,0 +1,170 @@
+/* links: base store
+ *
+ * The conformance suite of the store, over its interface alone: whatever backend passes
+ * it can carry the queue.
+ *
+ *   store BACKEND FOLDER [CASE]     TAP on standard output; exit code 1 when a case fails
+ *
+ * BACKEND is "sqlite", or one that is wrong on purpose, to show that the suite sees it.
+ * Each case runs in a process and a folder of its own.
+ */
+#include "store/harness.h"
+
+#include "store/cases_finish.h"
+#include "store/cases_life.h"
+#include "store/cases_look.h"
+#include "store/cases_queue.h"
+#include "store/cases_script.h"
+#include "store/sqlite_sql.h"
+
+#include <signal.h>
+
+#define CASE_SECONDS 60
+
+static const struct {
+  const char *name, *url;
+  const char *query, *instead; /* a query with another text */
+} backends[] = {
+    {"sqlite", "sqlite:", NULL, NULL},
+    {"sqlite-without-fence", "sqlite:", "fence",
+     "select queue, priority, seq, retry_count, rescues, claimed_at from candy_running "
+     "where id = ?1 and ?2 > 0"},
+    {"sqlite-forgets-at-recovery", "sqlite:", "recover_ready",
+     "insert into candy_ready select queue, priority, seq, id, lease, retry_count, "
+     "rescues, ?1 from candy_running where not once and id % 2 = 0"},
+    {"sqlite-loses-set-aside", "sqlite:", "set_aside_back",
+     "insert into candy_ready select queue, priority, seq, id, lease, retry_count, "
+     "rescues, ?2 from candy_set_aside where type = ?1 order by id limit ?3 - 4990"},
+    {"sqlite-claims-twice", "sqlite:", "ready_take",
+     "delete from candy_ready where queue = ?1 and priority = ?2 and seq >= ?3 and "
+     "seq < ?4"},
+};
+
+#define CASE(name)                                                                       \
+  {                                                                                      \
+#name, name                                                                          \
+  }
+
+static const struct {
+  const char *name;
+  void (*run)(void);
+} cases[] = {
+    CASE(order),
+    CASE(priority),
+    CASE(delays),
+    CASE(next_due),
+    CASE(release_keeps_its_place),
+    CASE(rescue_is_counted_apart),
+    CASE(snooze_counts_nothing),
+    CASE(queues_are_fair),
+    CASE(queues_take_turns),
+    CASE(unknown_types_are_set_aside),
+    CASE(recovery),
+    CASE(stale_leases_do_nothing),
+    CASE(one_turn_one_finish),
+    CASE(retries_keep_their_history),
+    CASE(a_delayed_retry_waits),
+    CASE(the_dead),
+    CASE(bulk_over_many_turns),
+    CASE(effects_come_with_the_finish),
+    CASE(a_failing_write_is_refused),
+    CASE(a_slow_write_is_refused),
+    CASE(a_write_that_rolls_back_is_refused),
+    CASE(stale_finishes_have_no_effects),
+    CASE(progress_and_checkpoints),
+    CASE(progress_just_before_a_finish),
+    CASE(payloads_stay_as_they_came),
+    CASE(a_job_in_full),
+    CASE(lists_by_state),
+    CASE(lists_by_filter),
+    CASE(search_sees_errors),
+    CASE(pages),
+    CASE(retention),
+    CASE(ids_are_never_reused),
+    CASE(sql_in_and_out),
+    CASE(sql_errors),
+    CASE(sql_that_is_forbidden),
+    CASE(sql_budgets),
+    CASE(a_slow_statement_fails_alone),
+    CASE(schemas),
+    CASE(schemas_that_fail),
+    CASE(values_by_key),
+    CASE(values_that_count),
+    CASE(values_with_versions),
+    CASE(values_that_expire),
+    CASE(values_in_lists),
+    CASE(api_keys),
+    CASE(all_or_none),
+    CASE(failures_stay_alone),
+    CASE(done_comes_in_order),
+    CASE(reopening_keeps_everything),
+    CASE(closing_finishes_what_was_submitted),
+    CASE(twenty_thousand),
+    CASE(backup_while_writing),
+    CASE(sudden_death),
+};
+
+#define CASES (sizeof cases / sizeof cases[0])
+
+static int use_backend(const char *name)
+{
+  for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+    if (strcmp(backends[i].name, name) != 0)
+      continue;
+    store_url = backends[i].url;
+    if (backends[i].query)
+      sqlite__override(backends[i].query, backends[i].instead);
+    return 0;
+  }
+  return -1;
+}
+
+static void run_here(size_t i, const char *folder)
+{
+  alarm(CASE_SECONDS);
+  loop = uv_default_loop();
+  char *own = mem_printf("%s/%s", folder, cases[i].name);
+  if (mkdir(own, 0700) < 0)
+    check_failed(own, 0, "a folder of its own");
+  store_folder = own;
+  open_store();
+  cases[i].run();
+  CHECK(!fatal_seen);
+  close_store();
+  uv_loop_close(loop);
+  free(own);
+}
+
+/* Returns true when the case passes. */
+static bool run_apart(size_t i, const char *folder)
+{
+  int status = 0;
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    run_here(i, folder);
+    exit(0);
+  }
+  waitpid(pid, &status, 0);
+  if (WIFSIGNALED(status))
+    printf("# ended by signal %d\n", WTERMSIG(status));
+  return status == 0;
+}
+
+int main(int argc, char **argv)
+{
+  int failures = 0;
+  if (argc < 3 || use_backend(argv[1]) < 0) {
+    fprintf(stderr, "usage: store BACKEND FOLDER [CASE]\n");
+    return 2;
+  }
+  printf("1..%zu\n", argc > 3 ? 1 : CASES);
+  for (size_t i = 0; i < CASES; i++) {
+    if (argc > 3 && strcmp(argv[3], cases[i].name) != 0)
+      continue;
+    bool ok = run_apart(i, argv[2]);
+    printf("%s %zu - %s\n", ok ? "ok" : "not ok", i + 1, cases[i].name);
+    failures += !ok;
+  }
+  return failures > 0;
+}

@@ -1,0 +1,168 @@
+/* links: base store
+ *
+ * How fast the store is by itself: store_bench URL FOLDER [JOBS] [BATCH]
+ *
+ * Enqueues JOBS jobs in operations of BATCH, then drains them with BATCH jobs in flight:
+ * each turn finishes what the last one claimed and claims as many again. Prints the rates
+ * as one line of JSON.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAYLOAD                                                                          \
+  "{\"repo\":\"acme/shop\",\"issue\":1234567,\"title\":\"A title of an usual length "    \
+  "for "                                                                                 \
+  "this\",\"n\":12345}"
+#define IN_FLIGHT 4 /* enqueue operations under way */
+
+static struct store *store;
+static int64_t jobs = 200000, batch = 1000;
+static int64_t enqueued, finished;
+
+static void stop_on_error(const struct store_op *op)
+{
+  if (op->status == 0)
+    return;
+  fprintf(stderr, "store_bench: %s\n", op->err->text);
+  exit(1);
+}
+
+/* ---- enqueue ---- */
+
+static void enqueue_more(struct store_enqueue *op)
+{
+  int64_t left = jobs - enqueued;
+  op->n = (size_t)(left < batch ? left : batch);
+  enqueued += (int64_t)op->n;
+  if (op->n)
+    store_submit(store, &op->op);
+}
+
+static void enqueue_done(struct store_op *op)
+{
+  stop_on_error(op);
+  store_op_fini(op);
+  enqueue_more((struct store_enqueue *)op);
+}
+
+static struct store_enqueue *enqueue_new(void)
+{
+  struct store_enqueue *op = mem_alloc(sizeof *op);
+  op->op.kind = STORE_ENQUEUE;
+  op->op.done = enqueue_done;
+  op->jobs = mem_alloc((size_t)batch * sizeof *op->jobs);
+  for (int64_t i = 0; i < batch; i++)
+    op->jobs[i] = (struct store_new){.type = "noop",
+                                     .payload = PAYLOAD,
+                                     .payload_len = strlen(PAYLOAD),
+                                     .max_retries = 3};
+  return op;
+}
+
+/* ---- drain ---- */
+
+static struct store_finish *finishes;
+
+static void finish_done(struct store_op *op)
+{
+  stop_on_error(op);
+  if (((struct store_finish *)op)->verdict == STORE_DONE)
+    finished++;
+  store_op_fini(op);
+}
+
+static void claim_done(struct store_op *op)
+{
+  struct store_claim *claim = (struct store_claim *)op;
+  stop_on_error(op);
+  size_t n = claim->n;
+  for (size_t i = 0; i < n; i++) {
+    struct store_finish *f = &finishes[i];
+    *f = (struct store_finish){.op = {.kind = STORE_FINISH, .done = finish_done},
+                               .id = claim->jobs[i].id,
+                               .lease = claim->jobs[i].lease,
+                               .outcome = STORE_OK,
+                               .began_at = claim->jobs[i].created_at,
+                               .worker = "w1",
+                               .result = "{\"ok\":true}"};
+    store_submit(store, &f->op);
+  }
+  store_op_fini(op);
+  if (n)
+    store_submit(store, op);
+}
+
+static void nothing(struct store_op *op)
+{
+  stop_on_error(op);
+  store_op_fini(op);
+}
+
+static double run(uv_loop_t *loop)
+{
+  int64_t began = clock_mono_ns();
+  uv_run(loop, UV_RUN_DEFAULT);
+  return (double)(clock_mono_ns() - began) / 1e9;
+}
+
+static double enqueue_all(uv_loop_t *loop)
+{
+  struct store_enqueue *ops[IN_FLIGHT];
+  for (int i = 0; i < IN_FLIGHT; i++) {
+    ops[i] = enqueue_new();
+    enqueue_more(ops[i]);
+  }
+  double seconds = run(loop);
+  for (int i = 0; i < IN_FLIGHT; i++) {
+    free(ops[i]->jobs);
+    free(ops[i]);
+  }
+  return seconds;
+}
+
+static double drain_all(uv_loop_t *loop)
+{
+  static const struct store_type type = {.name = "noop"};
+  struct store_types types = {
+      .op = {.kind = STORE_TYPES, .done = nothing}, .types = &type, .n = 1};
+  struct store_claim claim = {.op = {.kind = STORE_CLAIM, .done = claim_done},
+                              .max = (size_t)batch};
+  finishes = mem_alloc((size_t)batch * sizeof *finishes);
+  store_submit(store, &types.op);
+  store_submit(store, &claim.op);
+  double seconds = run(loop);
+  free(finishes);
+  return seconds;
+}
+
+int main(int argc, char **argv)
+{
+  struct err err;
+  uv_loop_t *loop = uv_default_loop();
+  if (argc < 3) {
+    fprintf(stderr, "usage: store_bench URL FOLDER [JOBS] [BATCH]\n");
+    return 2;
+  }
+  if (argc > 3)
+    jobs = strtoll(argv[3], NULL, 10);
+  if (argc > 4)
+    batch = strtoll(argv[4], NULL, 10);
+  struct store_config config = {.folder = argv[2]};
+  if (store_open(&store, loop, argv[1], &config, &err) < 0) {
+    fprintf(stderr, "store_bench: %s\n", err.text);
+    return 1;
+  }
+  double enqueue = enqueue_all(loop), drain = drain_all(loop);
+  printf("{\"jobs\":%lld,\"batch\":%lld,\"enqueue_per_s\":%.0f,\"drain_per_s\":%.0f,"
+         "\"finished\":%lld}\n",
+         (long long)jobs, (long long)batch, (double)jobs / enqueue, (double)jobs / drain,
+         (long long)finished);
+  store_close(&store);
+  uv_run(loop, UV_RUN_DEFAULT);
+  return finished == jobs ? 0 : 1;
+}
