@@ -77,7 +77,6 @@ void channel_free(struct channel **channel)
   if (!c)
     return;
   stop(c);
-  c->freed = true;
   uv_close((uv_handle_t *)&c->poll, release);
   uv_close((uv_handle_t *)&c->turn, release);
 }
@@ -168,6 +167,8 @@ void channel__dirty(struct channel *c)
 
 void channel_send(struct channel *c, enum message_kind kind, const char *body, size_t len)
 {
+  if (c->mute)
+    return;
   if (len > CHANNEL_BODY)
     add_stream(c, kind, body, len);
   else
@@ -178,6 +179,8 @@ void channel_send(struct channel *c, enum message_kind kind, const char *body, s
 void channel_send_control(struct channel *c, enum message_kind kind, const char *body,
                           size_t len)
 {
+  if (c->mute)
+    return;
   lay(&c->control, kind, 0, 0, body, len);
   channel__dirty(c);
 }
@@ -251,7 +254,7 @@ static bool has_bytes(const struct channel *c)
 void channel_flush(struct channel *c)
 {
   uv_prepare_stop(&c->turn);
-  if (c->ended)
+  if (c->ended || c->mute)
     return;
   ssize_t n = 1;
   bool had = has_bytes(c) || c->streams;
@@ -260,8 +263,11 @@ void channel_flush(struct channel *c)
     n = write_some(c);
     cut_streams(c);
   }
-  if (n < 0) {
-    channel__end(c, "the other side is gone");
+  if (n < 0) { /* it has left, but what it said before is still to be read */
+    c->mute = true;
+    c->data.len = c->data_sent = c->border = 0;
+    c->control.len = c->control_sent = 0;
+    listen_for(c, UV_READABLE);
     return;
   }
   listen_for(c, has_bytes(c) ? UV_READABLE | UV_WRITABLE : UV_READABLE);

@@ -23,7 +23,7 @@ struct channel;
 struct channel_events {
   /* A whole message; the body is valid during the call and NUL-terminated. */
   void (*message)(void *arg, enum message_kind kind, const char *body, size_t len);
-  /* The other side is gone, or broke the protocol (why). Called once, last. */
+  /* The other side has left (why is NULL), or broke the protocol. Called once, last. */
   void (*closed)(void *arg, const char *why);
   /* Everything that waited has left. */
   void (*drained)(void *arg);

@@ -29,7 +29,8 @@ struct channel {
   uv_poll_t poll;
   uv_prepare_t turn; /* active while something waits for the end of the turn */
   int fd, handles, listening;
-  bool ended, freed;
+  bool ended;
+  bool mute; /* the other side takes nothing any more */
   const struct channel_events *events;
   void *arg;
 

@@ -101,7 +101,7 @@ void channel__read(struct channel *c)
     if (n < 0 && errno == EAGAIN)
       return;
     if (n <= 0) {
-      channel__end(c, n == 0 ? "the other side has left" : strerror(errno));
+      channel__end(c, n == 0 || errno == ECONNRESET ? NULL : strerror(errno));
       return;
     }
     c->in.len += (size_t)n;

@@ -41,6 +41,15 @@ candy.task("order", { queue = "one" }, function(job)
   return candy.kv.add("order", 1)
 end)
 candy.task("big", {}, function() return ("x"):rep(2 * 1024 * 1024) end)
+candy.task("compares_and_sets", {}, function()
+  local first = candy.kv.set("cas", 1, { if_version = 0 })
+  local again, err = candy.kv.set("cas", 2, { if_version = 0 })
+  local value, version = candy.kv.get("cas")
+  return { first = first == version, again = again, code = err.code, value = value,
+    set = candy.kv.set("cas", 3, { if_version = version }) ~= nil,
+    listed = #candy.kv.list("ca"), deleted = candy.kv.delete("cas"),
+    gone = candy.kv.get("cas") == nil }
+end)
 candy.task("progress", {}, function(job)
   job:progress(40, "nearly half")
   job:save({ page = 3 })
@@ -160,6 +169,12 @@ describe("jobs", function()
     assert.are.same({ page = 3 }, job.result)
     assert.are.equal(40, job.progress.percent)
     assert.are.equal("nearly half", job.progress.message)
+  end)
+
+  it("keep values that others can't overwrite unseen", function()
+    assert.are.same({ first = true, code = "version_conflict", value = 1, set = true,
+      listed = 1, deleted = true, gone = true },
+      host:wait(host:push("compares_and_sets")).result)
   end)
 
   it("may not have results beyond the limit", function()

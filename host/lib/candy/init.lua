@@ -1,0 +1,63 @@
+-- candy: what scripts get by require("candy").
+local core = require("candy.core")
+local errors = require("candy.error")
+local frozen = require("candy.frozen")
+local options = require("candy.options")
+local script = require("candy.script")
+local wait = require("candy.wait")
+
+local candy = {
+  db = require("candy.db"),
+  json = require("candy.json"),
+  kv = require("candy.kv"),
+  log = require("candy.log"),
+  permanent = errors.permanent,
+  queue = require("candy.queue"),
+  task = require("candy.task"),
+  time = require("candy.time"),
+}
+
+local function check_steps(name, steps)
+  for i, step in ipairs(steps) do
+    if type(step) ~= "string" or step == "" then
+      core.misuse(('schema "%s": step %d must be SQL, not %s')
+        :format(name, i, options.show(step)))
+    end
+  end
+  if #steps == 0 then
+    core.misuse(('schema "%s": there is no SQL in it'):format(name))
+  end
+end
+
+--- Declares tables. Steps are run once, in their order; later ones are added at the end.
+---@param name string
+---@param steps string|string[]  SQL
+function candy.schema(name, steps)
+  script.check_declares("candy.schema")
+  if not options.queue_name(name) then
+    core.misuse("candy.schema: the first argument must be a name, not "
+      .. options.show(name))
+  end
+  if type(steps) == "string" then
+    steps = { steps }
+  elseif type(steps) ~= "table" then
+    core.misuse(('schema "%s": the second argument must be SQL or a list of it, not %s')
+      :format(name, options.show(steps)))
+  end
+  check_steps(name, steps)
+  script.declare("schema", name, { steps = steps })
+end
+
+--- Waits while other jobs run.
+---@param duration string|number  "100ms", or a number of seconds
+function candy.sleep(duration)
+  local ms, expected = options.duration(duration)
+  if not ms then
+    core.misuse(("candy.sleep: the argument must be %s, not %s")
+      :format(expected, options.show(duration)))
+  end
+  core.sleep(ms)
+  wait.await()
+end
+
+return frozen.freeze(candy, "candy")

@@ -1,0 +1,66 @@
+-- The start of a worker: runs the files, registers their tasks, and returns what the
+-- host is told about them (the manifest, as JSON).
+local core = require("candy.core")
+local script = require("candy.script")
+
+local function or_null(value)
+  if value == nil then
+    return core.null
+  end
+  return value
+end
+
+local function task_of_manifest(task)
+  return {
+    name = task.name, file = task.path, line = task.line,
+    queue = or_null(task.queue),
+    priority = task.priority or 0,
+    max_retries = or_null(task.max_retries),
+    timeout_ms = or_null(task.timeout),
+    rerun = task.rerun ~= false,
+    description = or_null(task.description),
+    schema = or_null(task.schema),
+  }
+end
+
+local function schema_of_manifest(schema)
+  return {
+    name = schema.name, file = schema.path, line = schema.line,
+    steps = core.array(schema.steps),
+  }
+end
+
+local function map(list, fn)
+  local mapped = core.array({})
+  for i, value in ipairs(list) do
+    mapped[i] = fn(value)
+  end
+  return mapped
+end
+
+local function run_all()
+  local told = core.array({})
+  for _, file in ipairs(script.files) do
+    if file.load and not file.excluded then
+      if not file.state then
+        script.run(file)
+      end
+      told[#told + 1] = { path = file.path, error = or_null(file.failure) }
+    end
+  end
+  script.started()
+  return told
+end
+
+return function()
+  local files = run_all()
+  local tasks = script.declarations("task")
+  for _, task in ipairs(tasks) do
+    core.task(task.name, task.fn, task.timeout, task.compiled)
+  end
+  return assert(core.encode({
+    tasks = map(tasks, task_of_manifest),
+    schemas = map(script.declarations("schema"), schema_of_manifest),
+    files = files,
+  }))
+end

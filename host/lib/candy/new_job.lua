@@ -1,0 +1,51 @@
+-- A job that is wanted: checked and put as the host reads it. Serves candy.queue, handles
+-- of tasks and job:enqueue.
+local core = require("candy.core")
+local options = require("candy.options")
+
+local OPTIONS = {
+  delay = options.duration,
+  run_at = options.time,
+  priority = options.priority,
+  queue = options.queue_name,
+  tags = options.tags,
+  key = options.label,
+  max_retries = options.retries,
+}
+
+local function type_of(what, task)
+  local name = type(task) == "table" and task.name or task
+  if type(name) ~= "string" or name == "" then
+    core.misuse(("%s: the first argument must be a task's name or handle, not %s")
+      :format(what, options.show(task)))
+  end
+  return name
+end
+
+local function payload_of(what, value)
+  if value == nil then
+    return "{}"
+  elseif type(value) ~= "table" then
+    core.misuse(("%s: the payload must be a table, not %s")
+      :format(what, options.show(value)))
+  end
+  local text, problem = core.encode(value)
+  if not text then
+    core.misuse(("%s: the payload cannot be kept as JSON: %s"):format(what, problem))
+  end
+  return text
+end
+
+--- What the host is asked for to enqueue one job.
+---@param what string  the public function, for errors
+---@param task string|table  a task's name or handle
+---@param value table?  the payload
+---@param opts table?
+return function(what, task, value, opts)
+  local name = type_of(what, task)
+  local spec = options.read(("%s of %s"):format(what, name), opts, OPTIONS)
+  spec.type = name
+  spec.payload = payload_of(what, value)
+  spec.delay_ms, spec.delay = spec.delay, nil
+  return spec
+end

@@ -1,0 +1,142 @@
+-- Reading options: every one is known and well-typed, or the script is told which is not.
+--
+-- A reader takes a value and returns what is meant by it, or nil and what it should be.
+local core = require("candy.core")
+
+local NAME_MAX = 200
+local options = {}
+
+-- Readers --
+
+function options.boolean(value)
+  if type(value) == "boolean" then
+    return value
+  end
+  return nil, "true or false"
+end
+
+function options.text(value)
+  if type(value) == "string" and value ~= "" then
+    return value
+  end
+  return nil, "a text"
+end
+
+function options.integer(low, high)
+  return function(value)
+    if type(value) == "number" and value % 1 == 0 and value >= low and value <= high then
+      return value
+    end
+    return nil, ("an integer from %d to %d"):format(low, high)
+  end
+end
+
+--- Milliseconds of "30s", or of a number of seconds.
+function options.duration(value)
+  local ms
+  if type(value) == "string" then
+    ms = core.duration(value)
+  elseif type(value) == "number" and value >= 0 and value <= 3.1e9 then
+    ms = math.floor(value * 1000 + 0.5)
+  end
+  if ms then
+    return ms
+  end
+  return nil, 'a duration such as "30s", "5m" or "2h", or a number of seconds'
+end
+
+--- Milliseconds since 1970 of a number of them, or of RFC 3339.
+function options.time(value)
+  local ms = value
+  if type(value) == "string" then
+    ms = core.parse(value)
+  end
+  if type(ms) == "number" and ms % 1 == 0 and ms > 0 then
+    return ms
+  end
+  return nil, 'a time such as "2026-11-22T08:00:00Z", or milliseconds since 1970'
+end
+
+--- A short text of at most 200 bytes.
+function options.label(value)
+  if type(value) == "string" and value ~= "" and #value <= NAME_MAX then
+    return value
+  end
+  return nil, "a text of 1 to 200 bytes"
+end
+
+function options.queue_name(value)
+  if options.label(value) and value:match("^[%w_.:/-]+$") then
+    return value
+  end
+  return nil, "a name of letters, digits and _ . : - / of at most 200 characters"
+end
+
+function options.tags(value)
+  local expected = "a list of at most 20 texts"
+  if type(value) ~= "table" or #value > 20 then
+    return nil, expected
+  end
+  local tags = core.array({})
+  for i, tag in ipairs(value) do
+    if not options.label(tag) then
+      return nil, expected
+    end
+    tags[i] = tag
+  end
+  return tags
+end
+
+options.priority = options.integer(-1000000, 1000000)
+options.retries = options.integer(0, 1000)
+
+-- Reading --
+
+local function names_of(known)
+  local names = {}
+  for name in pairs(known) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return table.concat(names, " ")
+end
+
+local function show(value)
+  local kind = type(value)
+  if kind == "string" then
+    return ('"%s"'):format(value:sub(1, 60))
+  elseif kind == "number" or kind == "boolean" or kind == "nil" then
+    return tostring(value)
+  end
+  return "a " .. kind
+end
+
+--- Reads a table of options.
+---@param where string  whose they are, for errors: 'task "digest"'
+---@param given table|nil
+---@param known table<string, function>  readers by name
+---@return table  what the readers returned
+function options.read(where, given, known)
+  local read = {}
+  if given ~= nil and type(given) ~= "table" then
+    core.misuse(("the options of %s must be a table, not %s"):format(where, show(given)))
+  end
+  for name, value in pairs(given or {}) do
+    local reader = known[name]
+    if not reader then
+      core.misuse(('unknown option "%s" of %s; known options: %s')
+        :format(tostring(name), where, names_of(known)))
+    end
+    local meant, expected = reader(value)
+    if meant == nil then
+      core.misuse(('option "%s" of %s must be %s, not %s')
+        :format(name, where, expected, show(value)))
+    end
+    read[name] = meant
+  end
+  return read
+end
+
+options.show = show
+
+return options

@@ -1,0 +1,41 @@
+-- Waiting: a job's coroutine yields to the worker's loop and goes on when there is an
+-- answer. The yield passes through coroutines that the script made itself (thread.lua).
+local core = require("candy.core")
+local errors = require("candy.error")
+
+local yield = coroutine.yield
+local WAIT = {} -- what a coroutine yields when it waits; no script ever sees it
+
+local wait = { WAIT = WAIT }
+
+--- Waits for what a function of candy.core has just noted, and returns what came of it.
+function wait.await()
+  yield(WAIT)
+  return core.answer()
+end
+
+--- Asks the host for something durable.
+---@param name string  of the public function, for errors: "candy.db.query"
+---@param verb string
+---@param body table|string  a table, or JSON text
+---@return any value, table? err  what was answered, or nil and an error value
+function wait.request(name, verb, body)
+  if type(body) == "table" then
+    local text, problem = core.encode(body)
+    if not text then
+      core.misuse(name .. ": " .. problem)
+    end
+    body = text
+  end
+  local too_large = core.request(name, verb, body)
+  if too_large then
+    return nil, errors.new({ code = "too_large", message = too_large })
+  end
+  local ok, value = wait.await()
+  if ok then
+    return value
+  end
+  return nil, errors.new(value)
+end
+
+return wait

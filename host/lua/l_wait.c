@@ -1,0 +1,88 @@
+/* core: what a job waits for. Each function here notes what is waited for; the library
+ * then yields (candy/wait.lua) and asks `answer` what came of it. */
+#include "base/clock.h"
+#include "lua/core.h"
+#include "lua/ljson.h"
+#include "lua/slot.h"
+
+#define REQUEST_MAX ((size_t)CHANNEL_MESSAGE - (size_t)64 * 1024)
+#define ANSWER_KEPT                                                                      \
+  ((size_t)64 * 1024) /* a larger buffer is not kept for the next answer */
+
+struct slot *core_waiting_slot(lua_State *L, const char *what)
+{
+  struct worker *w = worker_of(L);
+  if (w->loading || !w->running || !w->running->job)
+    core_misuse(L,
+                "%s can only be called while a task runs; a file's top level only "
+                "declares",
+                what);
+  if (!lua_isyieldable(L))
+    core_misuse(L,
+                "%s cannot wait inside of a function that Lua's own libraries call "
+                "(table.sort, string.gsub and the like)",
+                what);
+  return w->running;
+}
+
+/* request(name, verb, body): sends it | returns a message when it is too large */
+static int request(lua_State *L)
+{
+  struct worker *w = worker_of(L);
+  struct slot *s = core_waiting_slot(L, luaL_checkstring(L, 1));
+  struct message_request m = {.cell = s->job->m.cell};
+  m.verb.data = luaL_checklstring(L, 2, &m.verb.len);
+  m.body.data = luaL_checklstring(L, 3, &m.body.len);
+  if (m.body.len > REQUEST_MAX) {
+    lua_pushfstring(L, "%s: %d MB are more than the limit of %d MB", lua_tostring(L, 1),
+                    (int)(m.body.len >> 20), (int)(REQUEST_MAX >> 20));
+    return 1;
+  }
+  m.number = slot_wait_answer(s);
+  w->message.len = 0;
+  message_put_request(&w->message, &m);
+  channel_send(w->channel, MESSAGE_REQUEST, w->message.data, w->message.len);
+  return 0;
+}
+
+/* sleep(ms) */
+static int sleep_ms(lua_State *L)
+{
+  struct slot *s = core_waiting_slot(L, "candy.sleep");
+  slot_wait_alarm(s, (int64_t)luaL_checknumber(L, 1));
+  return 0;
+}
+
+/* answer() -> nothing after other waits | ok, value after a request. Raises when the
+ * job's time was up. */
+static int answer(lua_State *L)
+{
+  struct slot *s = worker_of(L)->running;
+  char duration[32];
+  struct err err;
+  if (s->timed_out)
+    return core_misuse(L, "timed out after %s", duration_format(s->timeout_ms, duration));
+  if (!s->answered)
+    return 0;
+  s->answered = false;
+  lua_pushboolean(L, s->answer_ok);
+  lua_pushlstring(L, s->answer.data ? s->answer.data : "", s->answer.len);
+  if (s->answer.cap > ANSWER_KEPT)
+    buf_fini(&s->answer);
+  if (ljson_read(L, -1, &err) < 0)
+    return luaL_error(L, "the host's answer cannot be read: %s", err.text);
+  lua_remove(L, -2);
+  return 2;
+}
+
+static const luaL_Reg functions[] = {
+    {"request", request},
+    {"sleep", sleep_ms},
+    {"answer", answer},
+    {NULL, NULL},
+};
+
+void core_wait(lua_State *L)
+{
+  luaL_register(L, NULL, functions);
+}

@@ -1,0 +1,19 @@
+/* candy-worker: the program that runs Lua. It is started by candy, never by hand. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "lua/conf.h"
+#include "lua/worker.h"
+
+int main(int argc, char **argv)
+{
+  prctl(PR_SET_NAME, "candy-worker"); /* else ps shows the number of a descriptor */
+  if (argc == 3 && strcmp(argv[1], "run") == 0)
+    return run_main(argv[2]);
+  if (argc == 3 && strcmp(argv[1], "conf") == 0)
+    return conf_main(argv[2]);
+  fprintf(stderr, "candy-worker is a part of candy and is started by it: "
+                  "candy-worker run HOSTPID | conf NAME\n");
+  return 64;
+}
