@@ -1,7 +1,7 @@
 # The face of the build: each target is a few calls, the work is done in tools/, by
 # CMake and by spec/run. Whatever a target needs from Debian it installs when missing.
 
-.PHONY: help run build test asan lint format check fresh
+.PHONY: help run build test asan soak bench lint format check fresh
 .NOTPARALLEL:
 
 help:
@@ -9,6 +9,8 @@ help:
 	@echo 'make build    build build/candy'
 	@echo 'make test     build, run the specs (ONLY=http: those with http in their path)'
 	@echo 'make asan     the same under AddressSanitizer and UBSan, in build-asan/'
+	@echo 'make soak     half an hour of load and kills (SOAK_SECONDS=120: two minutes)'
+	@echo 'make bench    measure build/candy (BENCH_ARGS=--quick: roughly)'
 	@echo 'make lint     formatting, clang-tidy, gcc -Werror, luacheck'
 	@echo 'make format   format all C files in place'
 	@echo 'make check    lint and test: what to run before a commit'
@@ -33,6 +35,16 @@ asan:
 	@tools/need run test
 	@tools/build asan
 	@tools/asan $(ONLY)
+
+soak:
+	@tools/need run test
+	@tools/build release
+	@tools/soak
+
+bench:
+	@tools/need run bench
+	@tools/build release
+	@bench/run $(BENCH_ARGS)
 
 lint:
 	@tools/need run lint

@@ -51,7 +51,7 @@ local LIBC = [[ assert byteswap complex ctype dirent dlfcn elf endian err errno 
   fcntl fenv float fnmatch ftw getopt glob grp inttypes langinfo libgen limits link locale
   malloc math netdb paths poll pthread pwd regex sched search semaphore setjmp signal
   spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string
-  strings syslog termios threads time unistd wchar wctype ]]
+  strings syslog termios threads time unistd unwind wchar wctype ]]
 
 local function has_word(list, word)
   return (" " .. (list or "") .. " "):gsub("%s+", " "):find(" " .. word .. " ", 1, true)

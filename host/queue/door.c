@@ -341,7 +341,9 @@ void door_explain(const struct door_batch *b, struct err *err)
 {
   const json_t *first = json_array_get(b->problems, 0);
   size_t more = json_array_size(b->problems) - 1;
-  err_set(err, jx_str(first, "code", "invalid"), "%s: %s", jx_str(first, "pointer", ""),
+  const char *pointer = jx_str(first, "pointer", "");
+  err_set(err, jx_str(first, "code", "invalid"), "%s%s %s",
+          *pointer ? pointer : "the request", *pointer ? ":" : "",
           jx_str(first, "message", ""));
   if (more > 0)
     err_set(err, jx_str(first, "code", "invalid"), "%s (and %zu more)", err->text, more);

@@ -28,7 +28,7 @@ static void watch_next_due(struct queue *q)
   int64_t in = due - clock_wall_ms();
   if (in > 60000)
     in = 60000; /* the wall clock may be set meanwhile: look again */
-  uv_timer_start(&q->due, came_due, in > 0 ? (uint64_t)in : 0, 0);
+  uv_timer_start(&q->due, came_due, in > 1 ? (uint64_t)in : 1, 0);
 }
 
 void queue__settled(struct queue *q)
@@ -131,4 +131,9 @@ void queue_bulk(struct queue *q, struct store_bulk *op)
 void queue_claim(struct queue *q, struct store_claim *op)
 {
   store_submit(q->store, &op->op);
+}
+
+void queue_claimed(struct queue *q)
+{
+  watch_next_due(q);
 }

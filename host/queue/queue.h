@@ -45,6 +45,10 @@ void queue_bulk(struct queue *queue, struct store_bulk *op);
 /* Claims up to max jobs; `done` of the operation is called with them. */
 void queue_claim(struct queue *queue, struct store_claim *op);
 
+/* To be called in that `done`. A timer may be early by the clock of the store, and then
+ * the claim finds nothing: only now is it known when to look again. */
+void queue_claimed(struct queue *queue);
+
 /* How an attempt ended. Strings are copied. */
 struct queue_end {
   const struct store_job *job;

@@ -106,6 +106,7 @@ static void claimed(struct store_op *op)
   struct store_claim *claim = (struct store_claim *)op;
   struct pool *p = op->arg;
   p->claiming = false;
+  queue_claimed(p->queue);
   if (op->status < 0) {
     uv_timer_start(&p->retry, retry_claim, RETRY_MS, 0);
   } else {

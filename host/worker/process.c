@@ -59,10 +59,9 @@ static void on_exit_of(uv_process_t *child, int64_t status, int signal_number)
 static void on_closed(void *arg, const char *why)
 {
   struct process *p = arg;
-  (void)why;
   p->said_all = true;
-  if (!p->exited) /* no way to talk to it any more */
-    uv_process_kill(&p->child, SIGKILL);
+  if (why) /* no way to talk to it any more */
+    process_kill(p, why);
   maybe_gone(p);
 }
 

@@ -164,6 +164,13 @@ describe("jobs", function()
     assert.are.equal("scheduled", host:job(id).state)
   end)
 
+  it("come due one after the other while nothing else happens", function()
+    for ms = 20, 60, 4 do
+      local id = host:push("child", { of = "idle" }, { delay = ms .. "ms" })
+      assert.are.equal("completed", host:wait(id).state)
+    end
+  end)
+
   it("have progress, and a checkpoint that survives a retry", function()
     local job = host:wait(host:push("progress"))
     assert.are.same({ page = 3 }, job.result)
