@@ -16,8 +16,10 @@ struct api {
 /* api.c: answers that several routes give */
 void api__store_problem(struct http_request *req, const struct err *err);
 
-/* api_jobs.c: answers with the job in full, or 404. */
-void api__answer_job(struct api *api, struct http_request *req, int64_t id);
+/* api_jobs.c: answers 404 when there is no such job, else by `other`, or (NULL) with the
+ * job in full. */
+void api__answer_job(struct api *api, struct http_request *req, int64_t id,
+                     void (*other)(struct http_request *req, int64_t id));
 
 /* filter.c: which jobs a request means */
 struct api_filter {

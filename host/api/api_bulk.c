@@ -1,7 +1,6 @@
 /* Dead jobs again, finished jobs forgotten: one by its id, or many by a filter. */
 #include "api/api_.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,19 +38,22 @@ static void submit(struct bulk *b, enum store_kind kind,
 
 /* ---- one ---- */
 
+static void refuse_living(struct http_request *req, int64_t id)
+{
+  http_problem(
+      req, 409, "not_dead",
+      "job %lld is not dead: only dead jobs can be retried; GET /tasks/%lld tells "
+      "its state",
+      (long long)id, (long long)id);
+}
+
 static void retried(struct store_op *op)
 {
   struct bulk *b = op->arg;
   if (op->status < 0)
     api__store_problem(b->req, op->err);
-  else if (b->op.count == 0)
-    http_problem(b->req, 409, "not_dead",
-                 "job %" PRId64
-                 " is not dead (or not there any more): only dead jobs can "
-                 "be retried; GET /tasks/%" PRId64 " tells its state",
-                 b->id, b->id);
   else
-    api__answer_job(b->api, b->req, b->id);
+    api__answer_job(b->api, b->req, b->id, b->op.count == 0 ? refuse_living : NULL);
   bulk_free(b);
 }
 

@@ -104,6 +104,7 @@ void api_list(struct http_request *req, void *arg)
 struct get {
   struct store_get op;
   struct http_request *req;
+  void (*other)(struct http_request *req, int64_t id);
 };
 
 static void got(struct store_op *op)
@@ -115,17 +116,21 @@ static void got(struct store_op *op)
     http_problem(g->req, 404, "no_such_job",
                  "there is no job %" PRId64 "; finished jobs are kept for a while only",
                  g->op.id);
+  else if (g->other)
+    g->other(g->req, g->op.id);
   else
     http_reply(g->req, 200, "application/json", g->op.json.data, g->op.json.len);
   store_op_fini(op);
   free(g);
 }
 
-void api__answer_job(struct api *a, struct http_request *req, int64_t id)
+void api__answer_job(struct api *a, struct http_request *req, int64_t id,
+                     void (*other)(struct http_request *req, int64_t id))
 {
   struct get *g = mem_alloc(sizeof *g);
   g->req = req;
   g->op.id = id;
+  g->other = other;
   g->op.op = (struct store_op){.kind = STORE_JOB, .done = got, .arg = g};
   store_submit(a->parts.store, &g->op.op);
 }
@@ -137,5 +142,5 @@ void api_get(struct http_request *req, void *arg)
     http_problem(req, 404, "no_such_job", "\"%.40s\" is not the id of a job",
                  http_param(req, "id"));
   else
-    api__answer_job(arg, req, id);
+    api__answer_job(arg, req, id, NULL);
 }

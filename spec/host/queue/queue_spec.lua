@@ -97,7 +97,7 @@ describe("jobs", function()
     local done = host:push("child", { of = "x" })
     host:wait(done)
     assert.are.equal(409, host:request("POST", "/tasks/" .. done .. "/retry").status)
-    assert.are.equal(409, host:request("POST", "/tasks/999999/retry").status)
+    assert.are.equal(404, host:request("POST", "/tasks/999999/retry").status)
   end)
 
   it("keep the error's text, traceback and place", function()
