@@ -1,6 +1,8 @@
 -- Who may include whom: reads each #include below host/ and holds it against the table
 -- of layers, then looks at what the two built programs are linked with.
-local BUILD = os.getenv("CANDY_BUILD") or "build"
+local candy = require("spec.support.candy")
+
+local BUILD = candy.build
 
 -- folder -> folders whose headers it may include (its own always), single headers of
 -- others, and libraries beside libc. A "*" in `headers` stands for the rest of a name.
@@ -138,13 +140,6 @@ local function sources()
   return paths
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 local function readelf(what, program)
   local pipe = io.popen(("readelf -W %s %s/%s 2>&1"):format(what, BUILD, program))
   local text = pipe:read("*a")
@@ -178,7 +173,7 @@ describe("the layers of host/", function()
     assert.is_true(#paths > 0)
     local faults = {}
     for _, path in ipairs(paths) do
-      for _, fault in ipairs(faults_of(path:gsub("^host/", ""), read(path))) do
+      for _, fault in ipairs(faults_of(path:gsub("^host/", ""), candy.read(path))) do
         faults[#faults + 1] = fault
       end
     end

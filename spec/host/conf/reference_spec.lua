@@ -1,4 +1,5 @@
 local cjson = require("cjson")
+local candy = require("spec.support.candy")
 local program = require("spec.support.program")
 
 -- The table of settings is the one source: what tells of it must be complete.
@@ -6,19 +7,12 @@ describe("the reference of settings", function()
   local PROBE = program.build() .. "/probe/conf"
   local settings = cjson.decode(program.run(PROBE, { "settings" }).out)
 
-  local function read(path)
-    local file = assert(io.open(path))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
-
   local function row_of(text, variable)
     return text:match("\n(|[^\n]*`" .. variable .. "`[^\n]*)")
   end
 
   it("has a row for each setting with its variable, default and flag", function()
-    local text = read("docs/reference/configuration.md")
+    local text = candy.read("docs/reference/configuration.md")
     for _, setting in ipairs(settings) do
       local row = assert(row_of(text, setting.variable), setting.variable)
       if setting.in_files then
@@ -39,7 +33,7 @@ describe("the reference of settings", function()
       known[setting.variable] = true
     end
     for _, path in ipairs({ "configuration", "cli" }) do
-      for variable in read("docs/reference/" .. path .. ".md"):gmatch("CANDY_[%u_]+") do
+      for variable in candy.read("docs/reference/" .. path .. ".md"):gmatch("CANDY_[%u_]+") do
         assert(known[variable], variable)
       end
     end
