@@ -56,7 +56,7 @@ for (const event of require(process.argv[1]))
 
 -- Every example as {name, body as JSON text, keys, sender}.
 local function read_examples()
-  local run = candy.spawn("spec/node_modules/.bin/node",
+  local run = candy.spawn(candy.node(),
     { "-e", LIST_EXAMPLES, uv.cwd() .. "/" .. EXAMPLES })
   assert.are.equal(0, (candy.join(run)), run.err.text)
   local examples = {}

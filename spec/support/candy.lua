@@ -102,6 +102,18 @@ function candy.join(run)
   return run.signal == 0 and run.code or nil, run.signal
 end
 
+--- The pinned Node of spec/package.json. It is called by its path, since not every npm
+--- makes a link to a binary that is called node.
+function candy.node()
+  for _, machine in ipairs({ "x64", "arm64" }) do
+    local path = ("spec/node_modules/node-linux-%s/bin/node"):format(machine)
+    if uv.fs_stat(path) then
+      return path
+    end
+  end
+  error("there is no Node in spec/node_modules: make test installs it")
+end
+
 --- Runs the program to its end: code, standard output, standard error.
 function candy.run(args, options)
   local run = candy.spawn(candy.program, args, options)

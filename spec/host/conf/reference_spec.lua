@@ -32,8 +32,9 @@ describe("the reference of settings", function()
     for _, setting in ipairs(settings) do
       known[setting.variable] = true
     end
-    for _, path in ipairs({ "configuration", "cli" }) do
-      for variable in candy.read("docs/reference/" .. path .. ".md"):gmatch("CANDY_[%u_]+") do
+    for _, page in ipairs({ "configuration", "cli" }) do
+      local text = candy.read("docs/reference/" .. page .. ".md")
+      for variable in text:gmatch("CANDY_[%u_]+") do
         assert(known[variable], variable)
       end
     end
