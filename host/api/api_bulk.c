@@ -61,8 +61,7 @@ void api_retry(struct http_request *req, void *arg)
 {
   int64_t id = api_id(http_param(req, "id"));
   if (id < 0) {
-    http_problem(req, 404, "no_such_job", "\"%.40s\" is not the id of a job",
-                 http_param(req, "id"));
+    http_problem(req, 404, "no_such_job", "there is no such job: ids are numbers");
     return;
   }
   struct bulk *b = bulk_new(arg, req);
@@ -91,6 +90,23 @@ static bool is_too_wide(const struct store_filter *f)
          !f->search && !f->since && !f->until;
 }
 
+#define FINISHED (1u << STORE_COMPLETED | 1u << STORE_CANCELLED | 1u << STORE_DEAD)
+
+/* What keeps the request from being carried out, or NULL. */
+static const char *fault_of(const struct bulk *b, const json_t *body,
+                            enum store_kind kind)
+{
+  unsigned fitting = kind == STORE_PURGE ? FINISHED : 1u << STORE_DEAD;
+  if (!json_is_object(body) || is_too_wide(&b->op.filter))
+    return "say which jobs: an object with at least one of state, type, queue, tag, "
+           "search, "
+           "since, until, ids";
+  if (b->op.filter.states & ~fitting)
+    return kind == STORE_PURGE ? "only completed, cancelled and dead jobs can be purged"
+                               : "only dead jobs can be retried";
+  return b->op.max < 1 ? "max must be a number from 1" : NULL;
+}
+
 static void many(struct http_request *req, struct api *a, enum store_kind kind)
 {
   static const char *const others[] = {"max", NULL};
@@ -106,11 +122,8 @@ static void many(struct http_request *req, struct api *a, enum store_kind kind)
   else if (b->filter.problems)
     http_problem_with(req, 422, "invalid", json_incref(b->filter.problems),
                       "the filter does not fit");
-  else if (!json_is_object(body) || is_too_wide(&b->op.filter))
-    http_problem(
-        req, 422, "filter_required",
-        "say which jobs: an object with at least one of state, type, queue, tag, "
-        "search, since, until, ids");
+  else if (fault_of(b, body, kind))
+    http_problem(req, 422, "filter_required", "%s", fault_of(b, body, kind));
   else
     submit(b, kind, counted);
   if (!b->op.op.done)

@@ -19,7 +19,7 @@ static bool is_ready(const struct api *a)
 {
   struct pool_health h;
   pool_health(a->parts.pool, &h);
-  return !a->draining && h.alive > 0;
+  return !a->draining && h.alive > 0 && !queue_trouble(a->parts.queue)[0];
 }
 
 static json_t *workers_json(const struct pool_health *h)
@@ -60,15 +60,18 @@ static void health_known(struct store_op *op)
   struct health *h = op->arg;
   struct pool_health pool;
   pool_health(h->api->parts.pool, &pool);
+  const char *trouble = queue_trouble(h->api->parts.queue);
   bool good = op->status == 0 && is_ready(h->api);
   const char *status = h->api->draining ? "stopping" : good ? "ok" : "unhealthy";
   http_reply_json(h->req, good ? 200 : 503,
                   json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "status", status,
                             "version", CANDY_VERSION, "uptime_ms",
                             (json_int_t)(clock_wall_ms() - h->api->started_ms), "store",
-                            op->status == 0 ? "ok" : op->err->code, "workers",
-                            workers_json(&pool), "queue", queue_json(&h->op, &pool),
-                            "scripts", scripts_json(h->api)));
+                            op->status < 0 ? op->err->code
+                            : trouble[0]   ? trouble
+                                           : "ok",
+                            "workers", workers_json(&pool), "queue",
+                            queue_json(&h->op, &pool), "scripts", scripts_json(h->api)));
   store_op_fini(op);
   free(h);
 }

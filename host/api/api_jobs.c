@@ -139,8 +139,7 @@ void api_get(struct http_request *req, void *arg)
 {
   int64_t id = api_id(http_param(req, "id"));
   if (id < 0)
-    http_problem(req, 404, "no_such_job", "\"%.40s\" is not the id of a job",
-                 http_param(req, "id"));
+    http_problem(req, 404, "no_such_job", "there is no such job: ids are numbers");
   else
     api__answer_job(arg, req, id, NULL);
 }

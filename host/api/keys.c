@@ -10,32 +10,18 @@ struct keys {
   size_t n;
 };
 
-struct load { /* keys_load under way */
-  struct store_keys read;
-  struct store_key add;
-  char *made; /* the text of a new key */
-  char *chosen;
-  struct store *store;
-  void (*done)(void *arg, struct keys *keys, const char *made, const struct err *err);
-  void *arg;
-};
-
 static void hash(unsigned char out[32], const char *text)
 {
   crypto_generichash(out, 32, (const unsigned char *)text, strlen(text), NULL, 0);
 }
 
-static void finish(struct load *l, struct keys *keys, const struct err *err)
-{
-  l->done(l->arg, keys, l->made, err);
-  if (l->made)
-    sodium_memzero(l->made, strlen(l->made));
-  if (l->chosen)
-    sodium_memzero(l->chosen, strlen(l->chosen));
-  free(l->made);
-  free(l->chosen);
-  free(l);
-}
+/* ---- loading ---- */
+
+struct load {
+  struct store_keys op;
+  void (*done)(void *arg, struct keys *keys, const struct err *err);
+  void *arg;
+};
 
 static struct keys *keys_of(const struct store_key_row *rows, size_t n)
 {
@@ -47,17 +33,51 @@ static struct keys *keys_of(const struct store_key_row *rows, size_t n)
   return k;
 }
 
-static void added(struct store_op *op)
+static void loaded(struct store_op *op)
 {
   struct load *l = op->arg;
-  struct store_key_row row = {.name = "admin"};
-  memcpy(row.hash, l->add.hash, sizeof row.hash);
-  struct err err;
-  int status = op->status;
-  if (status < 0)
-    err = *op->err;
+  l->done(l->arg, op->status < 0 ? NULL : keys_of(l->op.keys, l->op.n), op->err);
   store_op_fini(op);
-  finish(l, status < 0 ? NULL : keys_of(&row, 1), status < 0 ? &err : NULL);
+  free(l);
+}
+
+void keys_load(struct store *store,
+               void (*done)(void *arg, struct keys *keys, const struct err *err),
+               void *arg)
+{
+  struct load *l = mem_alloc(sizeof *l);
+  l->done = done;
+  l->arg = arg;
+  l->op.op = (struct store_op){.kind = STORE_KEYS, .done = loaded, .arg = l};
+  store_submit(store, &l->op.op);
+}
+
+/* ---- the first one ---- */
+
+struct add {
+  struct store_key op;
+  struct keys *keys;
+  char *made; /* the text of a new key, or NULL */
+  void (*done)(void *arg, const char *made, const struct err *err);
+  void *arg;
+};
+
+static void added(struct store_op *op)
+{
+  struct add *a = op->arg;
+  if (op->status == 0) {
+    struct store_key_row row = {.name = "admin"};
+    memcpy(row.hash, a->op.hash, sizeof row.hash);
+    a->keys->rows = mem_grow(a->keys->rows, sizeof row);
+    a->keys->rows[0] = row;
+    a->keys->n = 1;
+  }
+  a->done(a->arg, a->made, op->err);
+  if (a->made)
+    sodium_memzero(a->made, strlen(a->made));
+  store_op_fini(op);
+  free(a->made);
+  free(a);
 }
 
 static char *make_key(void)
@@ -71,46 +91,25 @@ static char *make_key(void)
   return mem_printf("candy_%s", text);
 }
 
-static void add_first(struct load *l)
+void keys_add_first(struct keys *keys, struct store *store, const char *chosen,
+                    void (*done)(void *arg, const char *made, const struct err *err),
+                    void *arg)
 {
-  const char *text = l->chosen;
+  if (keys->n > 0) {
+    done(arg, NULL, NULL);
+    return;
+  }
+  struct add *a = mem_alloc(sizeof *a);
+  const char *text = chosen;
   if (!text)
-    text = l->made = make_key();
-  hash(l->add.hash, text);
-  l->add.name = "admin";
-  l->add.op = (struct store_op){.kind = STORE_KEY_ADD, .done = added, .arg = l};
-  store_submit(l->store, &l->add.op);
-}
-
-static void loaded(struct store_op *op)
-{
-  struct load *l = op->arg;
-  struct err err;
-  struct keys *keys = NULL;
-  int status = op->status;
-  if (status < 0)
-    err = *op->err;
-  else if (l->read.n > 0)
-    keys = keys_of(l->read.keys, l->read.n);
-  store_op_fini(op);
-  if (status == 0 && !keys)
-    add_first(l);
-  else
-    finish(l, keys, status < 0 ? &err : NULL);
-}
-
-void keys_load(struct store *store, const char *chosen,
-               void (*done)(void *arg, struct keys *keys, const char *made,
-                            const struct err *err),
-               void *arg)
-{
-  struct load *l = mem_alloc(sizeof *l);
-  l->store = store;
-  l->chosen = mem_strdup(chosen);
-  l->done = done;
-  l->arg = arg;
-  l->read.op = (struct store_op){.kind = STORE_KEYS, .done = loaded, .arg = l};
-  store_submit(store, &l->read.op);
+    text = a->made = make_key();
+  a->keys = keys;
+  a->done = done;
+  a->arg = arg;
+  hash(a->op.hash, text);
+  a->op.name = "admin";
+  a->op.op = (struct store_op){.kind = STORE_KEY_ADD, .done = added, .arg = a};
+  store_submit(store, &a->op.op);
 }
 
 void keys_free(struct keys **keys)
@@ -121,6 +120,11 @@ void keys_free(struct keys **keys)
     return;
   free(k->rows);
   free(k);
+}
+
+bool keys_is_empty(const struct keys *k)
+{
+  return k->n == 0;
 }
 
 const char *keys_check(const struct keys *k, const char *text)

@@ -10,13 +10,19 @@
 
 struct keys;
 
-/* Reads the keys of the store. When there is none yet, adds the admin key: `chosen`, or a
- * new one. `done` gets the text of a key that was made (else NULL), or err. */
-void keys_load(struct store *store, const char *chosen,
-               void (*done)(void *arg, struct keys *keys, const char *made,
-                            const struct err *err),
+/* Reads the keys of the store. `done` gets them, or err. */
+void keys_load(struct store *store,
+               void (*done)(void *arg, struct keys *keys, const struct err *err),
                void *arg);
+
+/* When there is no key yet, adds the admin key: `chosen`, or a new one. `done` gets the
+ * text of a key that was made (else NULL), or err. */
+void keys_add_first(struct keys *keys, struct store *store, const char *chosen,
+                    void (*done)(void *arg, const char *made, const struct err *err),
+                    void *arg);
 void keys_free(struct keys **keys);
+
+bool keys_is_empty(const struct keys *keys);
 
 /* The name of the key, or NULL when it is none. */
 const char *keys_check(const struct keys *keys, const char *text);

@@ -99,6 +99,7 @@ int clock_parse(const char *text, int64_t *ms)
   int offset = read_offset(p);
   if (offset == -9999)
     return -1;
+  struct tm asked = tm;
   *ms = ((int64_t)timegm(&tm) - offset * 60LL) * 1000 + fraction;
-  return 0;
+  return tm.tm_mday == asked.tm_mday ? 0 : -1; /* timegm moves 30 February to March */
 }

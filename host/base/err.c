@@ -18,18 +18,24 @@ static void cut(char *text, size_t size)
   text[n] = 0;
 }
 
-int err_set(struct err *err, const char *code, const char *fmt, ...)
+int err_vset(struct err *err, const char *code, const char *fmt, va_list args)
 {
   if (!err)
     return -1;
   char text[sizeof err->text]; /* the arguments may point into err itself */
-  va_list args;
-  va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
-  va_end(args);
   cut(text, sizeof text);
   snprintf(err->code, sizeof err->code, "%s", code);
   memcpy(err->text, text, sizeof text);
+  return -1;
+}
+
+int err_set(struct err *err, const char *code, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  err_vset(err, code, fmt, args);
+  va_end(args);
   return -1;
 }
 

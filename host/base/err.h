@@ -20,6 +20,9 @@ struct err {
 int err_set(struct err *err, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+int err_vset(struct err *err, const char *code, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
 /* Puts "prefix: " in front of the text; the code stays. Returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

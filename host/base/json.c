@@ -53,7 +53,12 @@ char *jx_dump(const json_t *value, size_t *len)
 
 const char *jx_str(const json_t *object, const char *name, const char *fallback)
 {
-  const char *text = json_string_value(json_object_get(object, name));
+  return jx_text(json_object_get(object, name), fallback);
+}
+
+const char *jx_text(const json_t *value, const char *fallback)
+{
+  const char *text = json_string_value(value);
   return text ? text : fallback;
 }
 

@@ -24,6 +24,9 @@ const char *jx_str(const json_t *object, const char *name, const char *fallback)
 int64_t jx_int(const json_t *object, const char *name, int64_t fallback);
 bool jx_bool(const json_t *object, const char *name, bool fallback);
 
+/* The text of a string, else the fallback. */
+const char *jx_text(const json_t *value, const char *fallback);
+
 /* A string of known length that may hold NULs, as a JSON string. New reference. */
 json_t *jx_string(const char *bytes, size_t len);
 

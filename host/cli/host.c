@@ -20,8 +20,10 @@
 #include "store/store.h"
 #include "worker/pool.h"
 
-#define SETTLE_MS 5000 /* for finishes that a full disk holds up at the stop */
-#define CLOSE_MS  2000 /* for clients that still read their answer */
+#define SETTLE_MS    5000 /* for finishes that a full disk holds up at the stop */
+#define CLOSE_MS     2000 /* for clients that still read their answer */
+#define KEY_SHORT    16   /* a chosen key with less characters is warned of */
+#define PATH_LONGEST 480  /* SQLite opens no longer ones */
 
 struct host {
   const struct conf *conf;
@@ -40,7 +42,7 @@ struct host {
   struct http_server *server;
   struct store_recover recover;
 
-  char *data, *url, *made_key;
+  char *data, *url;
   int port;
   bool is_ready, stopping, closing;
   int status;
@@ -86,6 +88,17 @@ static void log_end(void *arg, int64_t id, const char *type, enum store_outcome 
   json_decref(cause);
 }
 
+static void log_trouble(void *arg, const struct err *err)
+{
+  (void)arg;
+  if (err)
+    log_line(LOG_ERROR, json_pack("{s:s}", "code", err->code),
+             "the store takes nothing in for now; ends of jobs wait in memory: %s",
+             err->text);
+  else
+    log_line(LOG_INFO, NULL, "the store takes things in again");
+}
+
 static void store_broke(void *arg, const struct err *err)
 {
   (void)arg;
@@ -105,7 +118,7 @@ static void wake_pool(void *arg)
 static void handle(struct http_request *req, void *arg)
 {
   struct host *h = arg;
-  if (h->is_ready || h->stopping) {
+  if (h->api && (h->is_ready || h->stopping)) {
     api_handle(req, h->api);
     return;
   }
@@ -113,12 +126,17 @@ static void handle(struct http_request *req, void *arg)
   http_problem(req, 503, "starting", "the host is starting; try again in a second");
 }
 
-static void tell_ready(struct host *h)
+/* The last step of a start: a key that was made is stored only when it can be shown. */
+static void key_added(void *arg, const char *made, const struct err *err)
 {
-  struct host_ready info = {.url = h->url, .data = h->data, .admin_key = h->made_key};
-  h->ready(&info);
-  if (h->made_key)
-    sodium_memzero(h->made_key, strlen(h->made_key));
+  struct host *h = arg;
+  struct host_ready info = {.url = h->url, .data = h->data, .admin_key = made};
+  if (err) {
+    fail(h, err);
+  } else {
+    h->is_ready = !h->stopping;
+    h->ready(&info);
+  }
 }
 
 static void pool_ready(void *arg, const struct err *err)
@@ -127,14 +145,12 @@ static void pool_ready(void *arg, const struct err *err)
   struct err why;
   if (h->is_ready || h->stopping)
     return;
-  if (err) {
+  if (err)
     fail(h, err);
-  } else if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0) {
+  else if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0)
     fail(h, &why);
-  } else {
-    h->is_ready = true;
-    tell_ready(h);
-  }
+  else
+    keys_add_first(h->keys, h->store, h->conf->admin_key, key_added, h);
 }
 
 static void pool_stopped(void *arg);
@@ -172,26 +188,37 @@ static void make_queue(struct host *h)
                                 .keep_dead_ms = h->conf->keep_dead,
                                 .wake = wake_pool,
                                 .ended = log_end,
+                                .trouble = log_trouble,
                                 .arg = h};
   h->queue = queue_new(&h->loop, h->store, &config);
 }
 
-static void keys_known(void *arg, struct keys *keys, const char *made,
-                       const struct err *err)
+static void warn_of_key(const struct host *h)
 {
-  struct host *h = arg;
-  if (err) {
-    fail(h, err);
-    return;
-  }
-  h->keys = keys;
-  h->made_key = mem_strdup(made);
-  if (!made && h->conf->admin_key && !keys_check(keys, h->conf->admin_key))
+  const char *chosen = h->conf->admin_key;
+  if (chosen && !keys_is_empty(h->keys) && !keys_check(h->keys, chosen))
     log_line(LOG_WARN, NULL,
              "CANDY_ADMIN_KEY is not the key of this data folder: it only sets the admin "
              "key on the first start");
-  h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys});
-  pool_start(h->pool, h->queue);
+  else if (chosen && strlen(chosen) < KEY_SHORT)
+    log_line(
+        LOG_WARN, NULL,
+        "CANDY_ADMIN_KEY has less than %d characters: a key that can be guessed opens "
+        "everything",
+        KEY_SHORT);
+}
+
+static void keys_known(void *arg, struct keys *keys, const struct err *err)
+{
+  struct host *h = arg;
+  h->keys = keys;
+  if (err) {
+    fail(h, err);
+  } else if (!h->stopping) {
+    warn_of_key(h);
+    h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys});
+    pool_start(h->pool, h->queue);
+  }
 }
 
 static void recovered(struct store_op *op)
@@ -199,14 +226,14 @@ static void recovered(struct store_op *op)
   struct host *h = op->arg;
   if (op->status < 0) {
     fail(h, op->err);
-  } else {
+  } else if (!h->stopping) {
     if (h->recover.released || h->recover.lost)
       log_line(
           LOG_INFO, NULL,
           "took up after an end without a stop: %lld jobs go back to the queue, %lld "
           "that must not run twice are dead",
           (long long)h->recover.released, (long long)h->recover.lost);
-    keys_load(h->store, h->conf->admin_key, keys_known, h);
+    keys_load(h->store, keys_known, h);
   }
   store_op_fini(op);
 }
@@ -235,12 +262,29 @@ static int listen_tcp(struct host *h, struct err *err)
   return 0;
 }
 
-static int start(struct host *h, struct err *err)
+/* The folder is locked, and so is a database that lies elsewhere. */
+static int lock_all(struct host *h, struct err *err)
 {
   char full[PATH_MAX];
+  const char *store = h->conf->store;
   if (lock_folder(h->conf->data, err) < 0)
     return -1;
   h->data = mem_strdup(realpath(h->conf->data, full) ? full : h->conf->data);
+  if (strlen(h->data) > PATH_LONGEST)
+    return err_set(
+        err, "data_path_too_long",
+        "the path of the data folder has %zu bytes, and SQLite takes %d at most; "
+        "choose another one by --data",
+        strlen(h->data), PATH_LONGEST);
+  if (strncmp(store, "sqlite:", 7) == 0 && store[7])
+    return lock_database(store + 7, err);
+  return 0;
+}
+
+static int start(struct host *h, struct err *err)
+{
+  if (lock_all(h, err) < 0)
+    return -1;
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
       open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)
     return -1;
@@ -275,6 +319,11 @@ static void settle(uv_timer_t *timer)
   struct host *h = timer->data;
   if (h->queue && queue_unsettled(h->queue) > 0 && clock_mono_ns() < h->settle_until_ns)
     return;
+  if (h->queue && queue_unsettled(h->queue) > 0)
+    log_line(
+        LOG_ERROR, NULL,
+        "%zu finished jobs could not be written (%s): they run again at the next start",
+        queue_unsettled(h->queue), queue_trouble(h->queue));
   close_all(h);
   uv_stop(&h->loop); /* the rest is closed by release() */
 }
@@ -316,6 +365,7 @@ static void watch_signals(struct host *h)
 {
   static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, not an end */
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     uv_signal_init(&h->loop, &h->signals[i]);
     h->signals[i].data = h;
@@ -344,7 +394,6 @@ static void release(struct host *h)
   uv_loop_close(&h->loop);
   free(h->data);
   free(h->url);
-  free(h->made_key);
 }
 
 int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),

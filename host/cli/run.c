@@ -41,6 +41,8 @@ int cmd_run(struct conf *conf, const struct cli_args *args)
 {
   struct err err;
   (void)args;
-  log_set_level(conf->log_level);
-  return host_run(conf, ready, &err) < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
+  log_open(conf->log_level);
+  int status = host_run(conf, ready, &err);
+  log_close();
+  return status < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
 }

@@ -278,8 +278,10 @@ void channel_flush(struct channel *c)
 static void ready(uv_poll_t *poll, int status, int events)
 {
   struct channel *c = poll->data;
-  if (status < 0) {
-    channel__end(c, uv_strerror(status));
+  if (status < 0) { /* the other side died: what it said before is still to be read */
+    while (channel__read(c)) {
+    }
+    channel__end(c, NULL);
     return;
   }
   if (events & UV_READABLE)

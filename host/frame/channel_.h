@@ -48,7 +48,7 @@ struct channel {
 void channel__dirty(struct channel *channel);
 void channel__end(struct channel *channel, const char *why);
 void channel__credit(struct channel *channel, uint32_t stream, uint32_t bytes);
-void channel__read(struct channel *channel);
+bool channel__read(struct channel *channel); /* false: nothing is left for now */
 void channel__in_fini(struct channel *channel);
 
 #endif

@@ -91,7 +91,7 @@ static void take_frames(struct channel *c)
   buf_drop(&c->in, at);
 }
 
-void channel__read(struct channel *c)
+bool channel__read(struct channel *c)
 {
   for (int i = 0; i < READS_MAX && !c->ended; i++) {
     buf_reserve(&c->in, READ_SIZE);
@@ -99,16 +99,17 @@ void channel__read(struct channel *c)
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0 && errno == EAGAIN)
-      return;
+      return false;
     if (n <= 0) {
       channel__end(c, n == 0 || errno == ECONNRESET ? NULL : strerror(errno));
-      return;
+      return false;
     }
     c->in.len += (size_t)n;
     take_frames(c);
     if ((size_t)n < READ_SIZE)
-      return;
+      return false;
   }
+  return !c->ended;
 }
 
 void channel__in_fini(struct channel *c)

@@ -5,9 +5,9 @@
  *   JOB      run this                   DONE     how a job ended
  *   ANSWER   to a request               REQUEST  something durable is wanted (JSON)
  *   DRAIN    finish, then leave         LOG      a line (JSON)
- *                                       REPLACE  this worker wants to leave (memory)
+ *   PING     turn your loop             REPLACE  this worker wants to leave (memory)
  *
- * DRAIN and REPLACE are control frames: they overtake what waits to be sent.
+ * DRAIN, PING and REPLACE are control frames: they overtake what waits to be sent.
  */
 #ifndef CANDY_FRAME_MESSAGE_H
 #define CANDY_FRAME_MESSAGE_H
@@ -25,6 +25,7 @@ enum message_kind {
   MESSAGE_REQUEST,
   MESSAGE_LOG,
   MESSAGE_REPLACE,
+  MESSAGE_PING,
 };
 
 struct message_job {
@@ -42,7 +43,8 @@ enum message_outcome {
   MESSAGE_FAILED, /* body: error {code,message,traceback}; delay_ms >= 0: retry after */
   MESSAGE_PERMANENT, /* body: error; never retried */
   MESSAGE_SNOOZED,   /* delay_ms */
-  MESSAGE_SKIPPED,   /* its cell was revoked, or the worker drains: it never began */
+  MESSAGE_SKIPPED, /* it never began: its cell was revoked, the worker drains or lacks it
+                    */
 };
 
 struct message_done {

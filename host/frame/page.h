@@ -6,7 +6,7 @@
  *
  *   FREE --host--> OFFERED --worker--> BEGUN --worker--> ENDED --host--> FREE
  *                     \------host----> REVOKED --worker--> ENDED
- *                      \-----worker (drains, does not begin it)--> ENDED
+ *                      \-----worker (drains, or lacks the task)--> ENDED
  *
  * So a job that a stalled worker had not begun can be given to another one at once, and
  * can never be begun by both.

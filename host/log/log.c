@@ -1,5 +1,4 @@
-/* Lines on standard error: see log.h. One write a line, so that lines of several
- * processes never mix. */
+/* Making the lines: see log.h. */
 #include "log/log.h"
 
 #include <stdio.h>
@@ -9,18 +8,24 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "log/log_.h"
+
+#define PATIENCE_MS 1000
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 static enum log_level least = LOG_INFO;
 
-int log_set_level(const char *name)
+void log_open(const char *level)
 {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (strcmp(names[i], name) == 0) {
+    if (strcmp(names[i], level) == 0)
       least = (enum log_level)i;
-      return 0;
-    }
-  return -1;
+  log__out_open();
+}
+
+void log_close(void)
+{
+  log__out_close(PATIENCE_MS);
 }
 
 static void for_programs(struct buf *b, enum log_level level, const json_t *fields,
@@ -54,12 +59,6 @@ static void for_people(struct buf *b, enum log_level level, const json_t *fields
   }
 }
 
-static void write_line(const struct buf *b)
-{
-  ssize_t n = write(STDERR_FILENO, b->data, b->len);
-  (void)n; /* there is no place left to complain to */
-}
-
 void log_line(enum log_level level, json_t *fields, const char *fmt, ...)
 {
   struct buf b = {0};
@@ -74,9 +73,8 @@ void log_line(enum log_level level, json_t *fields, const char *fmt, ...)
     else
       for_programs(&b, level, fields, text);
     buf_putc(&b, '\n');
-    write_line(&b);
+    log__out(&b);
   }
   json_decref(fields);
   free(text);
-  buf_fini(&b);
 }

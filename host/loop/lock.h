@@ -12,4 +12,8 @@
  * with err: "data_in_use" (names the other process), "data_unwritable". */
 int lock_folder(const char *folder, struct err *err);
 
+/* The same for a database that lies outside of the data folder ("PATH.lock" beside it:
+ * SQLite's own locks are on the file itself). Error: "store_in_use". */
+int lock_database(const char *path, struct err *err);
+
 #endif

@@ -67,7 +67,7 @@ int entry(struct worker *w, lua_State *co, int nargs, enum page_busy busy,
 static int describe(lua_State *L)
 {
   struct worker *w = worker_of(L);
-  failure_read(L, 1, &w->failure);
+  failure_read(L, 1, "raised", &w->failure);
   failure_trace(L, lua_tothread(L, 2), &w->failure);
   return 0;
 }

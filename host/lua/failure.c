@@ -91,7 +91,7 @@ static bool read_message(lua_State *L, int idx, struct failure *f)
   return luaL_callmeta(L, idx, "__tostring") && take_text(L, f);
 }
 
-static void read_table(lua_State *L, int idx, struct failure *f)
+static void read_table(lua_State *L, int idx, const char *how, struct failure *f)
 {
   struct buf json = {0};
   struct err err;
@@ -99,7 +99,7 @@ static void read_table(lua_State *L, int idx, struct failure *f)
   read_rest(L, idx, f);
   if (read_message(L, idx, f))
     return;
-  buf_puts(&f->message, "an error table without a message was raised");
+  buf_printf(&f->message, "an error table without a message was %s", how);
   if (ljson_write(L, idx, &json, &err) == 0) {
     buf_puts(&f->message, ": ");
     utf8_append(&f->message, json.data, json.len, 1000);
@@ -109,7 +109,7 @@ static void read_table(lua_State *L, int idx, struct failure *f)
 
 /* ---- all values ---- */
 
-void failure_read(lua_State *L, int idx, struct failure *f)
+void failure_read(lua_State *L, int idx, const char *how, struct failure *f)
 {
   size_t len;
   const char *text;
@@ -121,23 +121,23 @@ void failure_read(lua_State *L, int idx, struct failure *f)
     text = lua_tolstring(L, -1, &len);
     utf8_append(&f->message, text, len, MESSAGE_MAX);
     if (len == 0)
-      buf_puts(&f->message, "an error with an empty message was raised");
+      buf_printf(&f->message, "an error with an empty message was %s", how);
     lua_pop(L, 1);
     break;
   case LUA_TTABLE:
-    read_table(L, idx, f);
+    read_table(L, idx, how, f);
     break;
   case LUA_TNIL:
   case LUA_TNONE:
-    buf_puts(&f->message, "an error without a message (nil) was raised");
+    buf_printf(&f->message, "an error without a message (nil) was %s", how);
     break;
   case LUA_TBOOLEAN:
-    buf_printf(&f->message, "the error raised was the value %s",
+    buf_printf(&f->message, "the error %s was the value %s", how,
                lua_toboolean(L, idx) ? "true" : "false");
     break;
   default:
     if (!luaL_callmeta(L, idx, "__tostring") || !take_text(L, f))
-      buf_printf(&f->message, "the error raised was a %s", luaL_typename(L, idx));
+      buf_printf(&f->message, "the error %s was a %s", how, luaL_typename(L, idx));
     break;
   }
 }

@@ -19,8 +19,9 @@ void failure_set(struct failure *f, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Reads the error value at idx: a text, a table {code, message, retry_after, permanent},
- * or whatever was raised. Calls its __tostring; may raise. */
-void failure_read(lua_State *L, int idx, struct failure *f);
+ * or whatever else it is. A value that says nothing is told by how it came: "raised",
+ * "returned". Calls its __tostring; may raise. */
+void failure_read(lua_State *L, int idx, const char *how, struct failure *f);
 
 /* Adds the traceback of a coroutine that ended with an error. May raise. */
 void failure_trace(lua_State *L, lua_State *co, struct failure *f);

@@ -82,11 +82,11 @@ static int line(lua_State *L)
   return 1;
 }
 
-/* describe(error value) -> code, message */
+/* describe(error value, how it came: "raised") -> code, message */
 static int describe(lua_State *L)
 {
   struct failure *f = &worker_of(L)->failure;
-  failure_read(L, 1, f);
+  failure_read(L, 1, luaL_checkstring(L, 2), f);
   lua_pushstring(L, f->code);
   lua_pushlstring(L, f->message.data, f->message.len);
   return 2;

@@ -1,5 +1,8 @@
 /* core: the job that runs. `take` and `finish` are the two ends of candy/work.lua; the
- * rest serves candy/job.lua. A job is named by its ticket (slot.h). */
+ * rest serves candy/job.lua.
+ *
+ * A job object is a table that holds nothing of the job: which job it stands for is known
+ * here by its address, so that no script can make one or change whose it is. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,39 +17,45 @@
 
 /* ---- begin and end ---- */
 
-/* Whether the task's function is pushed; if not, the job has ended. */
-static bool prepare(lua_State *L, struct slot *s, const struct task *task)
+/* Whether the payload fits the task; if not, the job has ended. */
+static bool prepare(struct slot *s, const struct task *task)
 {
   struct worker *w = s->worker;
   struct err err;
-  if (!task) {
-    failure_set(&w->failure, "unknown_task", "no script declares the task \"%s\"",
-                s->job->m.type.data);
-    outcome_raised(s);
-    return false;
-  }
-  s->timeout_ms = task->timeout_ms;
   if (task_check(task, &s->job->m.payload, &err) == 0)
     return true;
-  lua_pop(L, 1);
   failure_set(&w->failure, err.code, "%s", err.text);
   outcome_permanent(s);
   return false;
 }
 
-/* take() -> ticket, function | nothing when no job may begin now */
+static void push_object(lua_State *L, struct slot *s)
+{
+  lua_newtable(L);
+  lua_pushvalue(L, 1);
+  lua_setmetatable(L, -2);
+  s->object = lua_topointer(L, -1);
+}
+
+/* take(metatable) -> function, job object | nothing when no job may begin now. A task
+ * that is not declared here (its file is left out) may be so in another worker. */
 static int take(lua_State *L)
 {
   struct worker *w = worker_of(L);
   struct slot *s = w->running;
   struct job *job;
-  while ((job = turn_next_job(w))) {
+  while (lua_settop(L, 1), (job = turn_take_job(w))) {
+    const struct task *task = tasks_push(w->tasks, L, &job->m.type);
+    if (!task || !turn_begins(w, job)) {
+      outcome_skipped(w, job);
+      continue;
+    }
     entry_mark(w, PAGE_JOB, job->m.cell);
-    slot_begin(s, job, w->settings.timeout_ms);
-    lua_pushnumber(L, slot_ticket(s));
-    if (prepare(L, s, tasks_push(w->tasks, L, &job->m.type)))
+    slot_begin(s, job, task->timeout_ms);
+    if (prepare(s, task)) {
+      push_object(L, s);
       return 2;
-    lua_settop(L, 0);
+    }
   }
   return 0;
 }
@@ -61,11 +70,22 @@ static int finish(lua_State *L)
   return 0;
 }
 
+static void misuse_of_other(lua_State *L, const struct worker *w, const void *object)
+{
+  for (uint32_t i = 0; object && i < w->settings.slots; i++)
+    if (w->slots[i].object == object)
+      core_misuse(L, "the job is another one's: its methods work in its own task only");
+  core_misuse(L, "the job has ended: its methods work until the task returns");
+}
+
+/* The slot of the job object at 1, which must be that of the job whose Lua runs. */
 static struct slot *check_job(lua_State *L)
 {
-  struct slot *s = slot_of_ticket(worker_of(L), luaL_checknumber(L, 1));
-  if (!s)
-    core_misuse(L, "the job has ended: its methods work until the task returns");
+  struct worker *w = worker_of(L);
+  struct slot *s = w->running ? w->running : w->told;
+  const void *object = lua_topointer(L, 1);
+  if (!s || !object || s->object != object)
+    misuse_of_other(L, w, object);
   return s;
 }
 
@@ -173,7 +193,7 @@ static const struct {
     {"lease", push_lease},
 };
 
-/* job_field(ticket, name) -> value | nil for a name that is no field */
+/* job_field(job, name) -> value | nil for a name that is no field */
 static int job_field(lua_State *L)
 {
   const char *name = luaL_checkstring(L, 2);
@@ -196,7 +216,7 @@ static void separate(lua_State *L, struct buf *list, size_t more)
     buf_putc(list, ',');
 }
 
-/* job_write(ticket, sql, params as JSON text) */
+/* job_write(job, sql, params as JSON text) */
 static int job_write(lua_State *L)
 {
   struct slot *s = check_job(L);
@@ -212,7 +232,7 @@ static int job_write(lua_State *L)
   return 0;
 }
 
-/* job_child(ticket, request as JSON text) */
+/* job_child(job, request as JSON text) */
 static int job_child(lua_State *L)
 {
   struct slot *s = check_job(L);
@@ -223,7 +243,7 @@ static int job_child(lua_State *L)
   return 0;
 }
 
-/* job_snooze(ticket, ms) -> what the task returns to be run again later */
+/* job_snooze(job, ms) -> what the task returns to be run again later */
 static int job_snooze(lua_State *L)
 {
   check_job(L)->snooze_ms = (int64_t)luaL_checknumber(L, 2);
@@ -231,9 +251,17 @@ static int job_snooze(lua_State *L)
   return 1;
 }
 
+/* job_meta() -> the metatable of job objects, to be filled */
+static int job_meta(lua_State *L)
+{
+  luaL_newmetatable(L, LJSON_JOB);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"take", take},
     {"finish", finish},
+    {"job_meta", job_meta},
     {"job_field", job_field},
     {"job_write", job_write},
     {"job_child", job_child},

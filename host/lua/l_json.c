@@ -90,10 +90,21 @@ static int integer(lua_State *L)
   return 1;
 }
 
+/* digits(value) -> those of an integer beyond 2^53 | nil for other values */
+static int digits(lua_State *L)
+{
+  size_t len;
+  const char *text = integer_digits(L, 1, &len);
+  if (!text)
+    return 0;
+  lua_pushlstring(L, text, len);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"encode", encode}, {"decode", decode}, {"encode_parameters", encode_parameters},
     {"array", array},   {"object", object}, {"integer", integer},
-    {NULL, NULL},
+    {"digits", digits}, {NULL, NULL},
 };
 
 void core_json(lua_State *L)

@@ -1,7 +1,23 @@
 /* core: the files of the bundle. */
 #include "base/clock.h"
 #include "lua/core.h"
+#include "lua/utf8.h"
 #include "lua/worker.h"
+
+/* A path as texts of any kind can hold it: what is not UTF-8 is put as "?". */
+static void push_path(lua_State *L, const struct wire_text *path)
+{
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t at = 0; at < path->len; at++) {
+    size_t good = utf8_span(path->data + at, path->len - at);
+    luaL_addlstring(&text, path->data + at, good);
+    at += good;
+    if (at < path->len)
+      luaL_addchar(&text, '?');
+  }
+  luaL_pushresult(&text);
+}
 
 /* files() -> { {name, path, load, excluded}, ... } in the bundle's order */
 static int files(lua_State *L)
@@ -13,7 +29,7 @@ static int files(lua_State *L)
     lua_createtable(L, 0, 4);
     lua_pushlstring(L, script->file.name.data, script->file.name.len);
     lua_setfield(L, -2, "name");
-    lua_pushlstring(L, script->file.path.data, script->file.path.len);
+    push_path(L, &script->file.path);
     lua_setfield(L, -2, "path");
     lua_pushboolean(L, script->file.load);
     lua_setfield(L, -2, "load");
@@ -33,22 +49,21 @@ static const char *read_source(lua_State *L, void *arg, size_t *len)
   return rest->data;
 }
 
-/* compile(index, globals) -> function | nil, message. Text only. */
+/* compile(index, path, globals) -> function | nil, message. Text only. */
 static int compile(lua_State *L)
 {
   struct worker *w = worker_of(L);
   lua_Integer index = luaL_checkinteger(L, 1);
   luaL_argcheck(L, index >= 1 && (size_t)index <= w->script_count, 1, "no such file");
-  luaL_checktype(L, 2, LUA_TTABLE);
-  const struct bundle_file *file = &w->scripts[index - 1].file;
-  struct wire_text rest = file->source;
-  lua_pushfstring(L, "@%s", file->path.data);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  struct wire_text rest = w->scripts[index - 1].file.source;
+  lua_pushfstring(L, "@%s", luaL_checkstring(L, 2));
   if (lua_loadx(L, read_source, &rest, lua_tostring(L, -1), "t") != 0) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
   }
-  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
   lua_setfenv(L, -2);
   return 1;
 }

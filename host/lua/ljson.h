@@ -38,4 +38,7 @@ void ljson_push_null(lua_State *L);
 #define LJSON_ARRAY  "candy.json.array"
 #define LJSON_OBJECT "candy.json.object"
 
+/* And the one of job objects, which are no values to keep. */
+#define LJSON_JOB "candy.job"
+
 #endif

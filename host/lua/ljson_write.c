@@ -123,16 +123,17 @@ static int write_userdata(struct writer *w, int idx)
 /* Which metatable marks the table; NULL when none does. */
 static const char *mark_of(lua_State *L, int idx)
 {
+  static const char *const marks[] = {LJSON_ARRAY, LJSON_OBJECT, LJSON_JOB};
   const char *mark = NULL;
   if (!lua_getmetatable(L, idx))
     return NULL;
-  luaL_getmetatable(L, LJSON_ARRAY);
-  luaL_getmetatable(L, LJSON_OBJECT);
-  if (lua_rawequal(L, -3, -2))
-    mark = LJSON_ARRAY;
-  else if (lua_rawequal(L, -3, -1))
-    mark = LJSON_OBJECT;
-  lua_pop(L, 3);
+  for (size_t i = 0; !mark && i < sizeof marks / sizeof marks[0]; i++) {
+    luaL_getmetatable(L, marks[i]);
+    if (lua_rawequal(L, -2, -1))
+      mark = marks[i];
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
   return mark;
 }
 
@@ -223,8 +224,10 @@ static int write_table(struct writer *w, int idx)
   if (w->depth >= LJSON_DEPTH)
     return fault(w, "contains itself, or is nested deeper than 1000 levels");
   luaL_checkstack(w->L, 8, "JSON");
-  w->depth++;
   const char *mark = mark_of(w->L, idx);
+  if (mark && strcmp(mark, LJSON_JOB) == 0)
+    return fault(w, "is the job object: take the fields that are wanted, as job.payload");
+  w->depth++;
   bool is_array = mark ? strcmp(mark, LJSON_ARRAY) == 0 : lua_objlen(w->L, idx) > 0;
   int status = is_array ? write_array(w, idx) : write_object(w, idx, mark != NULL);
   w->depth--;

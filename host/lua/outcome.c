@@ -138,10 +138,10 @@ static bool is_error(lua_State *L, int idx)
 void outcome_returned(struct slot *s, lua_State *L)
 {
   if (lua_isnoneornil(L, 1) && !lua_isnoneornil(L, 2)) {
-    failure_read(L, 2, &s->worker->failure);
+    failure_read(L, 2, "returned", &s->worker->failure);
     outcome_raised(s);
   } else if (is_error(L, 1)) {
-    failure_read(L, 1, &s->worker->failure);
+    failure_read(L, 1, "returned", &s->worker->failure);
     outcome_raised(s);
   } else if (is_snooze(L, s)) {
     snooze(s);

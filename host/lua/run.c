@@ -157,6 +157,8 @@ static void on_answer(struct worker *w, const char *body, size_t len)
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
 {
   struct worker *w = arg;
+  if (kind == MESSAGE_PING)
+    return; /* that the loop turned to read it is the answer: page.turned_ns (turn.c) */
   if (kind == MESSAGE_INIT)
     on_init(w, body, len);
   else if (!w->L && kind == MESSAGE_DRAIN)

@@ -81,7 +81,6 @@ void slot_begin(struct slot *s, struct job *job, int64_t timeout_ms)
 {
   struct worker *w = s->worker;
   s->job = job;
-  s->serial++;
   s->timeout_ms = timeout_ms;
   s->began_ns = w->now_ns;
   s->stalled0_ns = w->stalled_ns;
@@ -98,21 +97,8 @@ void slot_end(struct slot *s)
   s->writes.len = s->children.len = 0;
   free(s->job);
   s->job = NULL;
+  s->object = NULL;
   s->worker->busy_slots--;
-}
-
-lua_Number slot_ticket(const struct slot *s)
-{
-  return (lua_Number)((uint64_t)s->serial * SLOT_MAX + s->index);
-}
-
-struct slot *slot_of_ticket(struct worker *w, lua_Number ticket)
-{
-  uint64_t n = ticket >= 0 ? (uint64_t)ticket : 0;
-  if (n % SLOT_MAX >= w->settings.slots)
-    return NULL;
-  struct slot *s = &w->slots[n % SLOT_MAX];
-  return s->job && s->serial == n / SLOT_MAX ? s : NULL;
 }
 
 /* ---- waiting ---- */
@@ -242,7 +228,9 @@ static void collect_garbage(struct worker *w)
 static void raised(struct slot *s)
 {
   struct worker *w = s->worker;
+  w->told = s;
   entry_describe(w, s->co, PAGE_JOB, s->job ? s->job->m.cell : 0);
+  w->told = NULL;
   bool memory = strstr(w->failure.message.data, MEMORY_MESSAGE) != NULL;
   if (!s->job && memory)
     run_out_of_memory(w);

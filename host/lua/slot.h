@@ -26,12 +26,12 @@ struct slot {
   struct worker *worker;
   struct slot *next; /* in the list of free or ready ones */
   uint32_t index;
-  uint32_t serial; /* of its jobs: an old job object is told by it */
   enum slot_state state;
 
   lua_State *co; /* NULL until one is needed */
   int co_ref;
   struct job *job;
+  const void *object; /* the address of its job object in Lua */
   int64_t timeout_ms;
   int64_t began_ns;
   int64_t stalled0_ns, own_stall_ns; /* worker's stalled_ns at begin; own share since */
@@ -65,10 +65,6 @@ void slot_wait_channel(struct slot *s);
 
 void slot_answer(struct worker *w, const struct message_answer *answer);
 void slot_channel_drained(struct worker *w);
-
-/* A number that names this job in this slot; the slot for it, or NULL when it ended. */
-lua_Number slot_ticket(const struct slot *s);
-struct slot *slot_of_ticket(struct worker *w, lua_Number ticket);
 
 /* Lists. */
 struct slot *slot_pop_free(struct worker *w);

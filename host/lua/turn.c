@@ -48,7 +48,7 @@ static struct job *leave_line(struct worker *w)
 }
 
 /* The host may have taken the job back: whoever moves its cell first has it. */
-static bool begins(struct worker *w, const struct job *job)
+bool turn_begins(struct worker *w, const struct job *job)
 {
   struct page_cell *cell = &w->page->cells[job->m.cell];
   uint32_t offered = PAGE_OFFERED;
@@ -62,15 +62,9 @@ static bool may_begin(const struct worker *w)
          channel_pending(w->channel) < PENDING_MAX;
 }
 
-struct job *turn_next_job(struct worker *w)
+struct job *turn_take_job(struct worker *w)
 {
-  while (!w->ready && may_begin(w)) {
-    struct job *job = leave_line(w);
-    if (begins(w, job))
-      return job;
-    outcome_skipped(w, job);
-  }
-  return NULL;
+  return !w->ready && may_begin(w) ? leave_line(w) : NULL;
 }
 
 void turn_drain(struct worker *w)

@@ -69,6 +69,7 @@ struct worker {
   struct slot *ready, *ready_end; /* may go on */
   uint32_t busy_slots;
   struct slot *running; /* whose Lua runs right now */
+  struct slot *told;    /* whose error is being put into words */
   uint32_t last_request;
 
   uv_idle_t again;  /* active while there is something to run */
@@ -137,7 +138,8 @@ void turn_init(struct worker *w);
 void turn_fini(struct worker *w);
 void turn_add(struct worker *w, const char *body, size_t len); /* a JOB message */
 void turn_wake(struct worker *w);
-struct job *turn_next_job(struct worker *w); /* begun, or NULL: nothing may begin now */
+struct job *turn_take_job(struct worker *w); /* or NULL: nothing may begin now */
+bool turn_begins(struct worker *w, const struct job *job); /* or it was taken back */
 void turn_drain(struct worker *w);
 
 /* ---- scripts.c ---- */

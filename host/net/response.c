@@ -43,6 +43,7 @@ const char *http_status_text(int status)
                {501, "Not Implemented"},
                {502, "Bad Gateway"},
                {503, "Service Unavailable"},
+               {507, "Insufficient Storage"},
                {504, "Gateway Timeout"},
                {505, "HTTP Version Not Supported"}};
 

@@ -31,13 +31,15 @@ static void problem(struct door *d, const char *field, const char *code, const c
     b->problems = json_array();
   if (json_array_size(b->problems) >= DOOR_PROBLEMS_MAX)
     return;
+  struct err text;
   va_list args;
   va_start(args, fmt);
+  err_vset(&text, code, fmt, args);
+  va_end(args);
   json_array_append_new(b->problems,
                         json_pack("{s:o, s:s, s:o}", "pointer",
                                   json_sprintf("%s%s", d->pointer, field), "code", code,
-                                  "message", json_vsprintf(fmt, args)));
-  va_end(args);
+                                  "message", jx_string(text.text, strlen(text.text))));
 }
 
 /* ---- fields ---- */
@@ -73,9 +75,12 @@ static void read_key(struct door *d, const json_t *value)
     problem(d, "/key", "invalid", "must be a string of 1 to 200 bytes");
 }
 
+/* Commas part the values of a filter. */
 static bool tag_fits(const json_t *tag)
 {
-  return json_string_length(tag) > 0 && json_string_length(tag) <= NAME_MAX_LEN;
+  const char *text = jx_text(tag, "");
+  size_t len = json_string_length(tag);
+  return len > 0 && len <= NAME_MAX_LEN && strlen(text) == len && !strchr(text, ',');
 }
 
 static void read_tags(struct door *d, const json_t *value)
@@ -86,7 +91,8 @@ static void read_tags(struct door *d, const json_t *value)
   json_array_foreach(value, i, tag) good = good && tag_fits(tag);
   if (!good) {
     problem(d, "/tags", "invalid",
-            "must be a list of at most %d strings of 1 to 200 bytes", TAGS_MAX);
+            "must be a list of at most %d strings of 1 to 200 bytes, without commas",
+            TAGS_MAX);
     return;
   }
   struct buf text = {0};
@@ -165,12 +171,18 @@ static void read_field(struct door *d, const char *name, const json_t *value)
         fields[i].read(d, value);
       return;
     }
-  char field[NAME_MAX_LEN];
-  snprintf(field, sizeof field, "/%s", name);
+  struct buf field = {0};
+  buf_putc(&field, '/');
+  for (const char *p = name; *p; p++) /* RFC 6901: "~" is "~0", "/" is "~1" */
+    if (*p == '~' || *p == '/')
+      buf_puts(&field, *p == '~' ? "~0" : "~1");
+    else
+      buf_putc(&field, *p);
   problem(
-      d, field, "unknown_field",
+      d, field.data, "unknown_field",
       "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
       "queue, tags, key, max_retries");
+  buf_fini(&field);
 }
 
 /* ---- the payload ---- */
@@ -197,7 +209,10 @@ static void read_payload(struct door *d, const struct catalog_task *task,
   if (text.len == 0)
     text = (struct json_span){"{}", 2};
   json_t *payload = jx_parse(text.at, text.len, &err);
-  if (!payload)
+  if (text.len > DOOR_PAYLOAD_MAX)
+    problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
+            DOOR_PAYLOAD_MAX);
+  else if (!payload)
     problem(d, "/payload", "bad_json", "%s", err.text);
   else if (!json_is_object(payload))
     problem(d, "/payload", "type", "must be an object, not %s", jx_kind(payload));
@@ -219,10 +234,9 @@ static const struct catalog_task *read_type(struct door *d, const json_t *value)
   else if (!name)
     problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
   else if (!task)
-    problem(
-        d, "/type", "unknown_task",
-        "no script declares a task \"%.100s\" (%zu declared; `candy tasks` lists them)",
-        name, catalog_count(d->catalog));
+    problem(d, "/type", "unknown_task",
+            "no script declares a task \"%s\" (%zu declared; `candy tasks` lists them)",
+            strlen(name) <= NAME_MAX_LEN ? name : "...", catalog_count(d->catalog));
   return task;
 }
 
@@ -261,6 +275,8 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)(uintptr_t)spec, name, value) read_field(&d, name, value);
+  if (d.job.run_at && d.job.delay_ms)
+    problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
   keep(b, &d.job);
 }
 
@@ -329,8 +345,9 @@ void door_add_all(struct door_batch *b, const struct catalog *catalog,
   json_t *spec;
   json_array_foreach(specs, i, spec)
   {
-    char pointer[32];
-    snprintf(pointer, sizeof pointer, "/%zu", i);
+    char pointer[32] = "";
+    if (json_array_size(specs) > 1)
+      snprintf(pointer, sizeof pointer, "/%zu", i);
     const json_t *payload = json_object_get(spec, "payload");
     struct json_span text = {json_string_value(payload), json_string_length(payload)};
     door_add(b, catalog, spec, text, pointer);

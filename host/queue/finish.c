@@ -128,6 +128,7 @@ static void settled(struct store_op *op)
 {
   struct finish *f = op->arg;
   struct queue *q = f->queue;
+  queue__note(q, op);
   if (op->status < 0) {
     store_op_fini(op);
     f->next = q->waiting;
@@ -166,8 +167,8 @@ static void copy_writes(struct finish *f, const json_t *writes)
   json_array_foreach(writes, i, write)
   {
     const json_t *sql = json_array_get(write, 0), *params = json_array_get(write, 1);
-    f->op.writes[i].sql = arena_strdup(&f->memory, json_string_value(sql));
-    f->op.writes[i].params = arena_strdup(&f->memory, json_string_value(params));
+    f->op.writes[i].sql = arena_strdup(&f->memory, jx_text(sql, ""));
+    f->op.writes[i].params = arena_strdup(&f->memory, jx_text(params, "[]"));
   }
   f->op.n_writes = n;
 }

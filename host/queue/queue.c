@@ -2,9 +2,13 @@
  * finish.c, retention in sweep.c. */
 #include "queue/queue_.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+
+#define TROUBLE_MS 5000 /* what failed is tried again more often than that */
 
 /* ---- waking ---- */
 
@@ -35,6 +39,26 @@ void queue__settled(struct queue *q)
 {
   watch_next_due(q);
   wake(q);
+}
+
+/* ---- trouble ---- */
+
+void queue__note(struct queue *q, const struct store_op *op)
+{
+  bool trouble = op->status < 0 && strncmp(op->err->code, "store_", 6) == 0;
+  bool had = q->trouble[0] != 0;
+  if (op->status < 0 && !trouble)
+    return;
+  q->trouble_ns = clock_mono_ns();
+  snprintf(q->trouble, sizeof q->trouble, "%s", trouble ? op->err->code : "");
+  if (trouble != had && q->config.trouble)
+    q->config.trouble(q->config.arg, trouble ? op->err : NULL);
+}
+
+const char *queue_trouble(const struct queue *q)
+{
+  bool fresh = clock_mono_ns() - q->trouble_ns < TROUBLE_MS * CLOCK_MS;
+  return fresh ? q->trouble : "";
 }
 
 /* ---- life ---- */
@@ -98,6 +122,7 @@ struct push {
 static void pushed(struct store_op *op)
 {
   struct push *p = op->arg;
+  queue__note(p->queue, op);
   queue__settled(p->queue);
   p->pushed(p->arg, p->op.jobs, p->op.n, op->err);
   store_op_fini(op);
@@ -133,7 +158,10 @@ void queue_claim(struct queue *q, struct store_claim *op)
   store_submit(q->store, &op->op);
 }
 
-void queue_claimed(struct queue *q)
+void queue_claimed(struct queue *q, const struct store_claim *op)
 {
+  if (op->op.status < 0 ||
+      op->n > 0) /* an empty claim writes nothing: it proves nothing */
+    queue__note(q, &op->op);
   watch_next_due(q);
 }

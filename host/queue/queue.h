@@ -20,6 +20,9 @@ struct queue_config {
   /* A job ended or failed, for the log. */
   void (*ended)(void *arg, int64_t id, const char *type, enum store_outcome outcome,
                 const char *error);
+  /* The store began to refuse turns as a whole (a full disk), or (NULL) takes them again.
+   */
+  void (*trouble)(void *arg, const struct err *err);
   void *arg;
 };
 
@@ -47,7 +50,7 @@ void queue_claim(struct queue *queue, struct store_claim *op);
 
 /* To be called in that `done`. A timer may be early by the clock of the store, and then
  * the claim finds nothing: only now is it known when to look again. */
-void queue_claimed(struct queue *queue);
+void queue_claimed(struct queue *queue, const struct store_claim *op);
 
 /* How an attempt ended. Strings are copied. */
 struct queue_end {
@@ -74,6 +77,9 @@ void queue_lost_once(struct queue *queue, const struct queue_end *end);
 
 /* How many ends are not on disk yet: a graceful stop waits for 0. */
 size_t queue_unsettled(const struct queue *queue);
+
+/* The code of what the store refuses turns for now ("store_full"), or "". */
+const char *queue_trouble(const struct queue *queue);
 
 struct store *queue_store(struct queue *queue);
 

@@ -17,6 +17,8 @@ struct queue {
   size_t unsettled;
   struct finish *waiting;
   bool sweeping;
+  char trouble[32];   /* code of what turns failed for last, or "" */
+  int64_t trouble_ns; /* when one did */
 };
 
 /* After each operation: next_due may have moved, jobs may have come back. */
@@ -24,6 +26,9 @@ void queue__settled(struct queue *queue);
 
 /* finish.c: forgets the finishes that wait to be said again. */
 void finish__drop_waiting(struct queue *queue);
+
+/* What became of an operation: tells when trouble with the store begins and ends. */
+void queue__note(struct queue *queue, const struct store_op *op);
 
 /* Begins the retention of finished jobs. */
 void queue__sweep_start(struct queue *queue);

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#define STEP     500
-#define PAUSE_MS 50    /* between the steps of one sweep */
+#define STEP     5000
+#define PAUSE_MS 1     /* between the steps of one sweep */
 #define EVERY_MS 60000 /* between sweeps */
 
 static void step(uv_timer_t *timer);

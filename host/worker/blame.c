@@ -80,15 +80,36 @@ static void settle_all(struct worker *w, const struct verdict *v)
   }
 }
 
-/* A file that kills the worker at load would do it for ever. */
+/* A file whose top level stands still, or ends the worker twice, would do it for ever.
+ * Once the pool runs, every file has been loaded before: then it was an accident. */
 static void blame_file(struct worker *w, uint32_t number, const char *how)
 {
   struct pool *p = w->pool;
-  if (number >= p->sources.n || p->state == POOL_STOPPING)
+  if (number >= p->sources.n || p->state != POOL_LOADING)
     return;
+  if (!process_killed(w->process) && p->suspect != number + 1) {
+    p->suspect = number + 1;
+    return;
+  }
   char *text = mem_printf("its top level ended the worker (%s)", how);
   pool__exclude(p, p->sources.paths[number], "load_failed", text);
   free(text);
+  w->deaths = 0;
+}
+
+static void log_gone(struct worker *w, const char *how)
+{
+  pool__log(w->pool, POOL_WARN,
+            json_pack("{s:s, s:i}", "worker", w->name, "jobs", w->n_open),
+            "worker %s is gone: %s", w->name, how);
+}
+
+/* Ends that were wanted: a drain, or a kill in order to load again. */
+static bool was_wanted(struct worker *w, const char *how)
+{
+  if (w->pool->reloading)
+    return true;
+  return w->state == WORKER_LEAVING && strcmp(how, "ended with code 0") == 0;
 }
 
 void blame__gone(struct worker *w, const char *how)
@@ -97,18 +118,17 @@ void blame__gone(struct worker *w, const char *how)
   struct page *page = process_page(w->process);
   uint32_t busy = atomic_load(&page->busy);
   uint32_t current = atomic_load(&page->current);
-  bool asked_to_leave =
-      w->state == WORKER_LEAVING && strcmp(how, "ended with code 0") == 0;
+  bool wanted = was_wanted(w, how);
   struct verdict v = {.culprit = busy == PAGE_JOB ? current : UINT32_MAX};
-  if (!asked_to_leave)
-    pool__log(p, POOL_WARN, json_pack("{s:s, s:i}", "worker", w->name, "jobs", w->n_open),
-              "worker %s is gone: %s", w->name, how);
+  w->deaths = busy == PAGE_JOB || wanted ? 0 : w->deaths + 1;
+  if (!wanted)
+    log_gone(w, how);
   if (busy == PAGE_LOAD)
     blame_file(w, current, how);
-  w->deaths = busy == PAGE_IDLE && !asked_to_leave ? w->deaths + 1 : 0;
   v.error = error_of(w, how);
   settle_all(w, &v);
   free(v.error);
-  if (p->state == POOL_APPLYING && w == &p->workers[0])
+  p->reloading = false;
+  if (p->state == POOL_APPLYING && w == &p->seats[0])
     p->state = POOL_LOADING; /* it is started again and loads again */
 }

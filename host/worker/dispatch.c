@@ -10,16 +10,23 @@
 
 #define WINDOW_NS   (20 * CLOCK_MS)
 #define BACKLOG_MAX 2048
+#define PENDING_MAX ((size_t)4 * 1024 * 1024) /* bytes on their way to a worker */
 #define RETRY_MS    500
 
 /* ---- how much fits ---- */
+
+static bool takes_jobs(const struct worker *w)
+{
+  return w->state == WORKER_READY && w->still_since_ns == 0 &&
+         process_pending(w->process) < PENDING_MAX;
+}
 
 /* A worker gets its slots full and, beyond them, as many jobs as it finished in the last
  * 20 ms: quick jobs never wait for a round trip, slow ones are not hoarded. */
 static int room(struct worker *w)
 {
   int64_t now = clock_mono_ns();
-  if (w->state != WORKER_READY)
+  if (!takes_jobs(w))
     return 0;
   if (now - w->window_ns >= WINDOW_NS) {
     int64_t backlog = w->finished * WINDOW_NS / (now - w->window_ns);
@@ -34,9 +41,9 @@ static int room(struct worker *w)
 static struct worker *least_busy(struct pool *p)
 {
   struct worker *best = NULL;
-  for (int i = 0; i < p->n; i++) {
-    struct worker *w = &p->workers[i];
-    if (w->state == WORKER_READY && w->n_free > 0 && (!best || w->n_open < best->n_open))
+  for (int i = 0; i < p->n_seats; i++) {
+    struct worker *w = &p->seats[i];
+    if (takes_jobs(w) && w->n_free > 0 && (!best || w->n_open < best->n_open))
       best = w;
   }
   return best;
@@ -84,6 +91,7 @@ static void give(struct worker *w, const struct catalog_task *task,
   atomic_store(&page->cells[cell].began_ns, 0);
   atomic_store(&page->cells[cell].state, PAGE_OFFERED);
   send_job(w, cell, job);
+  watch__spoken_to(w, MESSAGE_JOB, clock_mono_ns());
 }
 
 static void hand_out(struct pool *p, const struct store_job *job)
@@ -106,7 +114,7 @@ static void claimed(struct store_op *op)
   struct store_claim *claim = (struct store_claim *)op;
   struct pool *p = op->arg;
   p->claiming = false;
-  queue_claimed(p->queue);
+  queue_claimed(p->queue, claim);
   if (op->status < 0) {
     uv_timer_start(&p->retry, retry_claim, RETRY_MS, 0);
   } else {
@@ -128,8 +136,8 @@ void dispatch__pump(struct pool *p)
   int places = 0;
   if (p->claiming || !p->maybe_ready || p->state != POOL_RUNNING)
     return;
-  for (int i = 0; i < p->n; i++) {
-    int free_places = room(&p->workers[i]);
+  for (int i = 0; i < p->n_seats; i++) {
+    int free_places = room(&p->seats[i]);
     places += free_places > 0 ? free_places : 0;
   }
   if (places == 0)
@@ -169,6 +177,10 @@ void dispatch__close_flight(struct worker *w, uint32_t cell)
   w->n_open--;
 }
 
+static const char bad_effects[] =
+    "{\"code\":\"bad_effects\",\"message\":\"its writes and child jobs did not arrive "
+    "whole\"}";
+
 static void complete(struct worker *w, struct queue_end *end,
                      const struct message_done *m)
 {
@@ -178,7 +190,12 @@ static void complete(struct worker *w, struct queue_end *end,
   end->result = m->body.data ? m->body.data : "null";
   end->result_len = m->body.data ? m->body.len : 4;
   end->effects = effects;
-  queue_completed(w->pool->queue, w->pool->catalog, end);
+  if (m->effects.data && !effects) {
+    end->error = bad_effects;
+    queue_failed(w->pool->queue, end);
+  } else {
+    queue_completed(w->pool->queue, w->pool->catalog, end);
+  }
   json_decref(effects);
 }
 

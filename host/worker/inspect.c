@@ -63,7 +63,7 @@ static void on_gone(void *arg, const char *how)
   uv_close((uv_handle_t *)&in->watch, NULL);
 }
 
-static const struct process_events events = {on_message, on_gone};
+static const struct process_events events = {on_message, on_gone, NULL};
 
 static int load_once(struct inspect *in, int bundle)
 {
@@ -110,7 +110,9 @@ static void add_excluded(struct inspect *in)
 json_t *worker_inspect(const struct sources *sources, const struct pool_config *config,
                        struct err *err)
 {
-  struct inspect in = {.sources = sources, .config = config, .excluded = json_object()};
+  struct inspect in = {.sources = sources,
+                       .config = config,
+                       .excluded = json_deep_copy(sources->problems)};
   int bundle = sources_share(sources, err);
   if (bundle < 0)
     goto done;

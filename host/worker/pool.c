@@ -20,16 +20,16 @@ struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
   p->sources = *sources;
   *sources = (struct sources){0};
   p->bundle = bundle;
-  p->excluded = json_object();
-  p->n = config->workers;
-  p->workers = mem_alloc((size_t)p->n * sizeof *p->workers);
-  for (int i = 0; i < p->n; i++)
-    worker__init(&p->workers[i], p, i);
+  p->excluded = json_deep_copy(p->sources.problems);
+  p->n_seats = 2 * config->workers;
+  p->seats = mem_alloc((size_t)p->n_seats * sizeof *p->seats);
+  for (int i = 0; i < p->n_seats; i++)
+    worker__init(&p->seats[i], p, i);
   uv_timer_init(loop, &p->watch);
   uv_timer_init(loop, &p->grace);
   uv_timer_init(loop, &p->retry);
   p->watch.data = p->grace.data = p->retry.data = p;
-  p->handles = 3 + p->n;
+  p->handles = 3 + p->n_seats;
   return p;
 }
 
@@ -38,11 +38,11 @@ static void release(uv_handle_t *handle)
   struct pool *p = handle->data;
   if (--p->handles > 0)
     return;
-  for (int i = 0; i < p->n; i++) {
-    free(p->workers[i].flights);
-    free(p->workers[i].free_cells);
+  for (int i = 0; i < p->n_seats; i++) {
+    free(p->seats[i].flights);
+    free(p->seats[i].free_cells);
   }
-  free(p->workers);
+  free(p->seats);
   catalog_free(&p->catalog);
   json_decref(p->manifest);
   json_decref(p->excluded);
@@ -57,16 +57,26 @@ void pool_free(struct pool **pool)
   *pool = NULL;
   if (!p)
     return;
-  for (int i = 0; i < p->n; i++)
-    worker__close(&p->workers[i], release);
+  for (int i = 0; i < p->n_seats; i++)
+    worker__close(&p->seats[i], release);
   uv_close((uv_handle_t *)&p->watch, release);
   uv_close((uv_handle_t *)&p->grace, release);
   uv_close((uv_handle_t *)&p->retry, release);
 }
 
+static void log_left_out(struct pool *p, const char *path, const char *text)
+{
+  pool__log(p, POOL_ERROR, json_pack("{s:s}", "file", path),
+            "%s is left out: %s; the other files run", path, text);
+}
+
 void pool_start(struct pool *p, struct queue *queue)
 {
+  const char *path;
+  json_t *error;
   p->queue = queue;
+  json_object_foreach(p->excluded, path, error)
+      log_left_out(p, path, jx_str(error, "message", "?"));
   pool__restart_loading(p);
 }
 
@@ -74,15 +84,14 @@ void pool_start(struct pool *p, struct queue *queue)
 void pool__restart_loading(struct pool *p)
 {
   p->state = POOL_LOADING;
-  worker__start(&p->workers[0]);
+  worker__start(&p->seats[0]);
 }
 
 void pool__exclude(struct pool *p, const char *path, const char *code, const char *text)
 {
   json_object_set_new(p->excluded, path,
                       json_pack("{s:s, s:s}", "code", code, "message", text));
-  pool__log(p, POOL_ERROR, json_pack("{s:s}", "file", path),
-            "%s is left out: %s; the other files run", path, text);
+  log_left_out(p, path, text);
 }
 
 /* ---- stopping ---- */
@@ -90,19 +99,19 @@ void pool__exclude(struct pool *p, const char *path, const char *code, const cha
 static void grace_is_over(uv_timer_t *timer)
 {
   struct pool *p = timer->data;
-  for (int i = 0; i < p->n; i++)
-    if (p->workers[i].process)
-      process_kill(p->workers[i].process, "the host stops and its grace is over");
+  for (int i = 0; i < p->n_seats; i++)
+    if (p->seats[i].process)
+      process_kill(p->seats[i].process, "the host stops and its grace is over");
 }
 
 void pool_stop(struct pool *p, int64_t grace_ms)
 {
   bool none = true;
   p->state = POOL_STOPPING;
-  for (int i = 0; i < p->n; i++) {
-    uv_timer_stop(&p->workers[i].restart);
-    none = none && !p->workers[i].process;
-    worker__leave(&p->workers[i]);
+  for (int i = 0; i < p->n_seats; i++) {
+    uv_timer_stop(&p->seats[i].restart);
+    none = none && !p->seats[i].process;
+    worker__leave(&p->seats[i]);
   }
   if (none && !p->stopped) {
     p->stopped = true;
@@ -137,12 +146,13 @@ const struct catalog *pool_catalog(const struct pool *p)
 
 void pool_health(const struct pool *p, struct pool_health *h)
 {
-  *h = (struct pool_health){
-      .workers = p->n, .restarts = p->restarts, .last_claim_ms = p->last_claim_ms};
-  for (int i = 0; i < p->n; i++) {
-    h->alive += p->workers[i].state == WORKER_READY;
-    h->busy += p->workers[i].n_open > 0;
-    h->open += p->workers[i].n_open;
+  *h = (struct pool_health){.workers = p->config.workers,
+                            .restarts = p->restarts,
+                            .last_claim_ms = p->last_claim_ms};
+  for (int i = 0; i < p->n_seats; i++) {
+    h->alive += p->seats[i].state == WORKER_READY;
+    h->busy += p->seats[i].n_open > 0;
+    h->open += p->seats[i].n_open;
   }
 }
 

@@ -20,7 +20,9 @@ enum worker_state {
   WORKER_LEAVING, /* draining; gets nothing new */
 };
 
-/* A seat for a worker; processes come and go on it. */
+/* A seat for a worker; processes come and go on it. There are twice as many seats as
+ * workers: one that leaves keeps its seat until its last job has ended, while its
+ * successor runs on another. */
 struct worker {
   struct pool *pool;
   int number;
@@ -40,6 +42,7 @@ struct worker {
 
   /* The standing-still that is being watched: since when, until when seen. */
   int64_t still_since_ns, still_seen_ns;
+  int64_t unheard_ns; /* since when it has been spoken to without turning its loop */
 };
 
 enum pool_state {
@@ -58,13 +61,17 @@ struct pool {
 
   struct sources sources;
   int bundle;
-  json_t *excluded; /* {path: {code, message}}: files that kill or were refused */
-  json_t *manifest; /* of the first worker */
+  json_t *excluded;   /* {path: {code, message}}: files that kill or were refused */
+  json_t *manifest;   /* of the first worker */
+  unsigned manifests; /* how many there were */
+  bool reloading;     /* the first worker was killed to load again */
+  uint32_t suspect;   /* 1 + the number of a file that a worker died in while loading */
   struct catalog *catalog;
   size_t schema_at; /* of the manifest's schemas, while they are applied */
 
-  struct worker *workers;
-  int n;
+  struct worker *seats;
+  int n_seats;
+  int64_t looked_ns; /* when watch.c last looked */
   uv_timer_t watch;
   uv_timer_t grace;
   uv_timer_t retry; /* a claim that failed */
@@ -98,6 +105,7 @@ void dispatch__end(struct worker *worker, uint32_t cell, struct queue_end *end);
 
 /* watch.c */
 void watch__start(struct pool *pool);
+void watch__spoken_to(struct worker *worker, enum message_kind kind, int64_t now);
 
 /* blame.c */
 void blame__gone(struct worker *worker, const char *how);

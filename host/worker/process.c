@@ -72,7 +72,14 @@ static void on_message(void *arg, enum message_kind kind, const char *body, size
     p->events->message(p->arg, kind, body, len);
 }
 
-static const struct channel_events channel_events = {on_message, on_closed, NULL};
+static void on_drained(void *arg)
+{
+  struct process *p = arg;
+  if (!p->freed && p->events->drained)
+    p->events->drained(p->arg);
+}
+
+static const struct channel_events channel_events = {on_message, on_closed, on_drained};
 
 /* ---- the start ---- */
 
@@ -198,6 +205,11 @@ void process_send(struct process *p, enum message_kind kind, const char *body, s
 void process_send_control(struct process *p, enum message_kind kind)
 {
   channel_send_control(p->channel, kind, NULL, 0);
+}
+
+size_t process_pending(const struct process *p)
+{
+  return channel_pending(p->channel);
 }
 
 struct page *process_page(struct process *p)

@@ -15,6 +15,8 @@ struct process_events {
   /* It is gone and everything it said before has been delivered. `how` tells it for
    * people: "crashed: SIGSEGV", "ended with code 70", or the reason given to kill. */
   void (*gone)(void *arg, const char *how);
+  /* Everything that was sent has left. */
+  void (*drained)(void *arg);
 };
 
 /* bundle: descriptor of the scripts (stays the caller's). */
@@ -27,6 +29,7 @@ void process_free(struct process **process);
 
 void process_send(struct process *process, enum message_kind kind, const char *body,
                   size_t len);
+size_t process_pending(const struct process *process); /* bytes that have not left */
 void process_send_control(struct process *process, enum message_kind kind);
 struct page *process_page(struct process *process);
 int process_pid(const struct process *process);

@@ -7,6 +7,10 @@
 
 #include "base/json.h"
 
+#define ANSWER_MAX     (CHANNEL_MESSAGE - (size_t)64 * 1024)
+#define CHECKPOINT_MAX ((size_t)1024 * 1024)
+#define MESSAGE_MAX    1000
+
 struct request {
   struct pool *pool;
   struct worker *worker;
@@ -36,6 +40,21 @@ static void answer(struct request *r, bool ok, const char *text, size_t len)
   }
   json_decref(r->body);
   free(r);
+}
+
+static void refuse(struct request *r, const struct err *err);
+
+static void answer_checked(struct request *r, const char *text, size_t len)
+{
+  struct err err;
+  if (len <= ANSWER_MAX) {
+    answer(r, true, text, len);
+    return;
+  }
+  err_set(&err, "answer_too_large",
+          "the answer has %zu bytes, and at most %zu fit: ask for less at a time", len,
+          (size_t)ANSWER_MAX);
+  refuse(r, &err);
 }
 
 static void answer_json(struct request *r, json_t *value)
@@ -123,7 +142,7 @@ static void answer_op(struct request *r, struct buf *text)
   if (err)
     refuse(r, &copy);
   else
-    answer(r, true, kept.data, kept.len);
+    answer_checked(r, kept.data, kept.len);
   buf_fini(&kept);
 }
 
@@ -207,13 +226,30 @@ static void progress_done(struct store_op *op)
   buf_fini(&b);
 }
 
+static int check_progress(const struct request *r, struct err *err)
+{
+  const json_t *checkpoint = json_object_get(r->body, "checkpoint");
+  const json_t *message = json_object_get(r->body, "message");
+  if (r->cell >= PAGE_CELLS || !r->worker->flights[r->cell].open)
+    return err_set(err, "no_job", "only a running job has progress");
+  if (json_string_length(checkpoint) > CHECKPOINT_MAX)
+    return err_set(
+        err, "checkpoint_too_large",
+        "the checkpoint has %zu bytes as JSON; at most %zu are kept: keep large "
+        "data in a table",
+        json_string_length(checkpoint), (size_t)CHECKPOINT_MAX);
+  if (json_string_length(message) > MESSAGE_MAX)
+    return err_set(err, "message_too_large", "a progress message has at most %d bytes",
+                   MESSAGE_MAX);
+  return 0;
+}
+
 static void progress(struct request *r)
 {
   struct store_progress *p = &r->u.progress;
   const json_t *percent = json_object_get(r->body, "percent");
   struct err err;
-  if (r->cell >= PAGE_CELLS || !r->worker->flights[r->cell].open) {
-    err_set(&err, "no_job", "only a running job has progress");
+  if (check_progress(r, &err) < 0) {
     refuse(r, &err);
     return;
   }

@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "frame/bundle.h"
 
 #define FILE_MAX_BYTES ((off_t)4 * 1024 * 1024)
 #define DEPTH_MAX      8
+#define FILES_MAX      10000 /* links in a circle end here */
 #define PIECE          ((size_t)64 * 1024)
 
 static int bad_file(struct err *err, const char *path, int error)
@@ -70,24 +72,48 @@ static bool loads_at_start(const char *relative)
   return !slash || strcmp(slash, "/init.lua") == 0;
 }
 
-static int add_file(struct sources *s, const char *path, const char *relative,
-                    struct err *err)
+static void add_entry_of(struct sources *s, const char *path, const char *relative,
+                         const struct buf *text)
+{
+  char *name = module_name(relative);
+  struct bundle_file file = {.load = loads_at_start(relative),
+                             .name = {name, strlen(name)},
+                             .path = {path, strlen(path)},
+                             .source = {text->data, text->len}};
+  bundle_put(&s->bundle, &file);
+  s->paths = mem_grow(s->paths, (s->n + 1) * sizeof *s->paths);
+  s->paths[s->n++] = mem_strdup(path);
+  free(name);
+}
+
+/* A path that is no UTF-8 can't be told as it is: its odd bytes are told as "?". */
+static void add_problem(struct sources *s, const char *path, const struct err *err)
+{
+  char *told = mem_strdup(path);
+  json_t *key = json_string(told);
+  for (char *p = told; !key && *p; p++)
+    if ((unsigned char)*p >= 0x80)
+      *p = '?';
+  json_decref(key);
+  json_object_set_new(s->problems, told,
+                      json_pack("{s:s, s:o}", "code", err->code, "message",
+                                jx_string(err->text, strlen(err->text))));
+  free(told);
+}
+
+static void add_file(struct sources *s, const char *path, const char *relative)
 {
   struct buf text = {0};
-  int status = read_file(&text, path, err);
-  if (status == 0) {
-    char *name = module_name(relative);
-    struct bundle_file file = {.load = loads_at_start(relative),
-                               .name = {name, strlen(name)},
-                               .path = {path, strlen(path)},
-                               .source = {text.data, text.len}};
-    bundle_put(&s->bundle, &file);
-    s->paths = mem_grow(s->paths, (s->n + 1) * sizeof *s->paths);
-    s->paths[s->n++] = mem_strdup(path);
-    free(name);
-  }
+  struct err err;
+  json_t *told = json_string(path);
+  int status = told ? read_file(&text, path, &err)
+                    : err_set(&err, "bad_name", "its name is not valid UTF-8: rename it");
+  if (status == 0)
+    add_entry_of(s, path, relative, &text);
+  else
+    add_problem(s, path, &err);
+  json_decref(told);
   buf_fini(&text);
-  return status;
 }
 
 static bool is_lua(const char *name)
@@ -104,36 +130,44 @@ static int visible(const struct dirent *entry)
 static int add_folder(struct sources *s, const char *folder, size_t root, int depth,
                       struct err *err);
 
-static int add_entry(struct sources *s, const char *path, size_t root, int depth,
-                     struct err *err)
+static void add_below(struct sources *s, const char *path, size_t root, int depth)
+{
+  struct err err;
+  if (depth < DEPTH_MAX && add_folder(s, path, root, depth + 1, &err) < 0)
+    add_problem(s, path, &err);
+}
+
+static void add_entry(struct sources *s, const char *path, size_t root, int depth)
 {
   struct stat st;
-  if (stat(path, &st) < 0)
-    return 0; /* gone since it was listed, or a link to nothing */
-  if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
-    return add_folder(s, path, root, depth + 1, err);
-  if (S_ISREG(st.st_mode) && is_lua(path))
-    return add_file(s, path, path + root + 1, err);
-  return 0;
+  struct err err;
+  if (stat(path, &st) < 0) {
+    bad_file(&err, path, errno);
+    if (is_lua(path)) /* a link to nothing, most likely */
+      add_problem(s, path, &err);
+  } else if (S_ISDIR(st.st_mode)) {
+    add_below(s, path, root, depth);
+  } else if (S_ISREG(st.st_mode) && is_lua(path)) {
+    add_file(s, path, path + root + 1);
+  }
 }
 
 static int add_folder(struct sources *s, const char *folder, size_t root, int depth,
                       struct err *err)
 {
   struct dirent **entries = NULL;
-  int status = 0;
   int n = scandir(folder, &entries, visible, alphasort);
   if (n < 0)
     return bad_file(err, folder, errno);
   for (int i = 0; i < n; i++) {
     char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
-    if (status == 0)
-      status = add_entry(s, path, root, depth, err);
+    if (s->n < FILES_MAX)
+      add_entry(s, path, root, depth);
     free(path);
     free(entries[i]);
   }
   free(entries);
-  return status;
+  return 0;
 }
 
 static bool is_default_and_missing(const char *folder)
@@ -143,7 +177,7 @@ static bool is_default_and_missing(const char *folder)
 
 int sources_read(struct sources *s, char *const *folders, size_t n, struct err *err)
 {
-  *s = (struct sources){0};
+  *s = (struct sources){.problems = json_object()};
   buf_reserve(&s->bundle, 0);
   for (size_t i = 0; i < n; i++) {
     char *folder = mem_strdup(folders[i]);
@@ -168,6 +202,7 @@ void sources_fini(struct sources *s)
   for (size_t i = 0; i < s->n; i++)
     free(s->paths[i]);
   free(s->paths);
+  json_decref(s->problems);
   buf_fini(&s->bundle);
   *s = (struct sources){0};
 }

@@ -1,9 +1,13 @@
 /* Standing still: looks at the workers' pages while there is something to look at.
  *
- * A worker is inside Lua without a break since page.since_ns. After 100 ms, jobs that it
- * has not begun are taken back, and the clocks of the others it runs rest. It is killed
- * when that goes on for longer than the stall limit, or when the job that does it has
- * used up its own time limit.
+ * A worker stands still when it is inside Lua without a break (since page.since_ns), or
+ * when its loop has not turned since it was last spoken to (unheard_ns; one with jobs
+ * that has been quiet for a second is spoken to for that). After 100 ms, jobs that it has
+ * not begun are taken back, it gets no new ones, and the clocks of the jobs that are not
+ * to blame rest. It is killed when that goes on for longer than the stall limit, or when
+ * the job that does it has used up its own time limit.
+ *
+ * When the host itself was stopped for a while, nobody is judged by that time.
  */
 #include "worker/pool_.h"
 
@@ -13,6 +17,8 @@
 
 #define EVERY_MS 20
 #define STILL_NS (100 * CLOCK_MS)
+#define QUIET_NS (1000 * CLOCK_MS)
+#define LATE_NS  (400 * CLOCK_MS) /* a host that looks so late was stopped itself */
 #define GRACE_NS (100 * CLOCK_MS) /* a worker ends its own late jobs if it can */
 
 /* ---- taking back ---- */
@@ -62,51 +68,101 @@ static bool out_of_time(struct worker *w, uint32_t cell, int64_t now)
 
 /* ---- one worker ---- */
 
-static void kill_still(struct worker *w, uint32_t busy, uint32_t current, int64_t now,
-                       int64_t still)
+/* The loop must turn for each frame: since when has it not? 0: it has. */
+static int64_t unheard_since(struct worker *w, int64_t now)
+{
+  int64_t turned = atomic_load(&process_page(w->process)->turned_ns);
+  if (w->unheard_ns && turned > w->unheard_ns)
+    w->unheard_ns = 0;
+  if (w->unheard_ns == 0 && w->n_open > 0 && now - turned > QUIET_NS)
+    watch__spoken_to(w, MESSAGE_PING, now);
+  return w->unheard_ns;
+}
+
+void watch__spoken_to(struct worker *w, enum message_kind kind, int64_t now)
+{
+  if (kind == MESSAGE_PING)
+    process_send_control(w->process, MESSAGE_PING);
+  if (w->unheard_ns == 0)
+    w->unheard_ns = now;
+}
+
+/* Since when it stands still, or 0; `current` is the job that is to blame, if any. */
+static int64_t still_since(struct worker *w, int64_t now, uint32_t *current)
+{
+  struct page *page = process_page(w->process);
+  uint32_t busy = atomic_load(&page->busy);
+  int64_t since =
+      busy == PAGE_IDLE ? unheard_since(w, now) : atomic_load(&page->since_ns);
+  *current = busy == PAGE_JOB ? atomic_load(&page->current) : UINT32_MAX;
+  return since && now - since >= STILL_NS ? since : 0;
+}
+
+static void kill_still(struct worker *w, uint32_t current, int64_t now, int64_t still)
 {
   char reason[64], limit[32];
   if (still > w->pool->config.stall_ms * CLOCK_MS) {
     snprintf(reason, sizeof reason, "killed: stood still for %s",
              duration_format(w->pool->config.stall_ms, limit));
     process_kill(w->process, reason);
-  } else if (busy == PAGE_JOB && current < PAGE_CELLS && out_of_time(w, current, now)) {
+  } else if (current < PAGE_CELLS && out_of_time(w, current, now)) {
     snprintf(reason, sizeof reason, "killed: timed out after %s",
              duration_format(w->flights[current].task->timeout_ms, limit));
     process_kill(w->process, reason);
   }
 }
 
+static void moves_again(struct worker *w)
+{
+  if (w->still_since_ns == 0)
+    return;
+  w->still_since_ns = 0;
+  dispatch__pump(w->pool);
+}
+
 static void look_at(struct worker *w, int64_t now)
 {
-  struct page *page = process_page(w->process);
-  uint32_t busy = atomic_load(&page->busy);
-  uint32_t current = atomic_load(&page->current);
-  int64_t since = atomic_load(&page->since_ns);
-  if (process_killed(w->process) || busy == PAGE_IDLE || now - since < STILL_NS) {
-    w->still_since_ns = 0;
+  uint32_t current;
+  int64_t since = process_killed(w->process) ? 0 : still_since(w, now, &current);
+  if (!since) {
+    moves_again(w);
     return;
   }
-  if (w->still_since_ns != since) { /* it has just been found standing */
+  if (w->still_since_ns != since) /* it has just been found standing */
     w->still_since_ns = w->still_seen_ns = since;
-    take_back(w);
-  }
-  give_rest(w, busy == PAGE_JOB ? current : UINT32_MAX, w->still_seen_ns, now);
+  take_back(w);
+  give_rest(w, current, w->still_seen_ns, now);
   w->still_seen_ns = now;
-  kill_still(w, busy, current, now, now - since);
+  kill_still(w, current, now, now - since);
+}
+
+/* ---- all of them ---- */
+
+static void forgive(struct pool *p, int64_t from, int64_t to)
+{
+  for (int i = 0; i < p->n_seats; i++)
+    if (p->seats[i].process)
+      give_rest(&p->seats[i], UINT32_MAX, from, to);
 }
 
 static void look(uv_timer_t *timer)
 {
   struct pool *p = timer->data;
-  int64_t now = clock_mono_ns();
+  int64_t now = clock_mono_ns(), before = p->looked_ns;
   bool something = false;
-  for (int i = 0; i < p->n; i++) {
-    struct worker *w = &p->workers[i];
-    if (!w->process || (w->n_open == 0 && w->state == WORKER_READY))
-      continue;
-    something = true;
-    look_at(w, now);
+  p->looked_ns = now;
+  if (now - before > LATE_NS) { /* we were stopped: look again before judging */
+    forgive(p, before, now);
+    return;
+  }
+  for (int i = 0; i < p->n_seats; i++) {
+    struct worker *w = &p->seats[i];
+    bool idle = !w->process || (w->n_open == 0 && w->state == WORKER_READY);
+    something = something || !idle;
+    if (idle)
+      moves_again(w);
+    else
+      look_at(w, now);
   }
   if (!something)
     uv_timer_stop(timer);
@@ -114,6 +170,8 @@ static void look(uv_timer_t *timer)
 
 void watch__start(struct pool *p)
 {
-  if (!uv_is_active((uv_handle_t *)&p->watch))
-    uv_timer_start(&p->watch, look, EVERY_MS, EVERY_MS);
+  if (uv_is_active((uv_handle_t *)&p->watch))
+    return;
+  p->looked_ns = clock_mono_ns();
+  uv_timer_start(&p->watch, look, EVERY_MS, EVERY_MS);
 }

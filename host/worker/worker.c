@@ -57,6 +57,19 @@ static void log_line(struct worker *w, const char *body, size_t len)
   free(text);
 }
 
+/* It leaves, and may take its time: somebody else begins on a free seat. */
+static void replace(struct worker *w)
+{
+  struct pool *p = w->pool;
+  worker__leave(w);
+  for (int i = 0; i < p->n_seats && p->state == POOL_RUNNING; i++)
+    if (p->seats[i].state == WORKER_DOWN &&
+        !uv_is_active((uv_handle_t *)&p->seats[i].restart)) {
+      worker__start(&p->seats[i]);
+      return;
+    }
+}
+
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
 {
   struct worker *w = arg;
@@ -74,7 +87,7 @@ static void on_message(void *arg, enum message_kind kind, const char *body, size
     generation__manifest(w, body, len);
     break;
   case MESSAGE_REPLACE:
-    worker__leave(w);
+    replace(w);
     break;
   default:
     process_kill(w->process, "said something that a worker never says");
@@ -94,15 +107,35 @@ static void on_restart(uv_timer_t *timer)
   worker__start(timer->data);
 }
 
+/* How many seats have a worker that takes jobs, or will have one soon. */
+static int staffed(const struct pool *p)
+{
+  int n = 0;
+  for (int i = 0; i < p->n_seats; i++)
+    n += p->seats[i].state == WORKER_LOADING || p->seats[i].state == WORKER_READY ||
+         uv_is_active((const uv_handle_t *)&p->seats[i].restart);
+  return n;
+}
+
 static void all_gone(struct pool *p)
 {
-  for (int i = 0; i < p->n; i++)
-    if (p->workers[i].process)
+  for (int i = 0; i < p->n_seats; i++)
+    if (p->seats[i].process)
       return;
   if (!p->stopped) {
     p->stopped = true;
     p->config.stopped(p->config.arg);
   }
+}
+
+static bool give_up(struct worker *w, const char *how)
+{
+  struct err err;
+  if (w->pool->state != POOL_LOADING || w->deaths < HOPELESS)
+    return false;
+  err_set(&err, "worker_start", "the worker program does not start: %s", how);
+  w->pool->config.ready(w->pool->config.arg, &err);
+  return true;
 }
 
 static void on_gone(void *arg, const char *how)
@@ -115,21 +148,21 @@ static void on_gone(void *arg, const char *how)
   w->state = WORKER_DOWN;
   w->incarnation++;
   process_free(&w->process);
-  if (p->state == POOL_STOPPING) {
+  if (p->state == POOL_STOPPING)
     all_gone(p);
-    return;
+  else if (!give_up(w, reason) && staffed(p) < p->config.workers) {
+    p->restarts++;
+    uv_timer_start(&w->restart, on_restart, backoff_ms(w), 0);
   }
-  if (p->state == POOL_LOADING && w->deaths >= HOPELESS) {
-    struct err err;
-    err_set(&err, "worker_start", "the worker program does not start: %s", reason);
-    p->config.ready(p->config.arg, &err);
-    return;
-  }
-  p->restarts++;
-  uv_timer_start(&w->restart, on_restart, backoff_ms(w), 0);
 }
 
-static const struct process_events process_events = {on_message, on_gone};
+static void on_drained(void *arg)
+{
+  struct worker *w = arg;
+  dispatch__pump(w->pool);
+}
+
+static const struct process_events process_events = {on_message, on_gone, on_drained};
 
 static void send_init(struct worker *w)
 {
@@ -153,15 +186,13 @@ void worker__start(struct worker *w)
   if (!w->process) {
     pool__log(w->pool, POOL_ERROR, NULL, "worker %s: %s", w->name, err.text);
     w->deaths++;
-    if (w->pool->state == POOL_LOADING && w->deaths >= HOPELESS)
-      w->pool->config.ready(w->pool->config.arg, &err);
-    else
+    if (!give_up(w, err.text))
       uv_timer_start(&w->restart, on_restart, backoff_ms(w) + BACKOFF_MS, 0);
     return;
   }
   w->state = WORKER_LOADING;
   w->window_ns = clock_mono_ns();
-  w->still_since_ns = w->still_seen_ns = 0;
+  w->still_since_ns = w->still_seen_ns = w->unheard_ns = 0;
   send_init(w);
   watch__start(w->pool);
 }

@@ -3,12 +3,14 @@
  * input and read what the worker says, a line a message, from its standard output.
  *
  *   worker PROGRAM
- *   {"start":{"init":{...},"files":[{"name","path","source","load"}]}}   first
+ *   {"start":{"init":{...},"files":[{"name","path","source","load"}]}}   first; instead
+ *       of a path: "path_hex", for bytes that JSON cannot hold
  *   {"job":{"id","type","payload",...,"revoked":true}}   revoked: its cell is, beforehand
  *   {"jobs":{"count","type","payload"}}     one batch, ids 1 to count
  *   {"answer":{"number","ok","body"}}       body: JSON text
  *   {"bench":{"count","window","type","payload"}}   quiet, told at the end
- *   {"revoke":CELL} {"page":true} {"drain":true} {"close":true} {"raw":"bytes of a JOB"}
+ *   {"revoke":CELL} {"page":true} {"drain":true} {"ping":true} {"close":true}
+ *   {"raw":"bytes of a JOB"}
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,11 +77,12 @@ static void say_page(void)
   static const char *const busy[] = {"idle", "job", "load"};
   struct page *p = host.page;
   int64_t now = clock_mono_ns();
-  say(json_pack("{s:{s:s, s:i, s:b, s:I, s:I}}", "page", "busy",
+  say(json_pack("{s:{s:s, s:i, s:b, s:I, s:I, s:I}}", "page", "busy",
                 busy[atomic_load(&p->busy)], "current", (int)atomic_load(&p->current),
                 "out_of_memory", (int)atomic_load(&p->out_of_memory), "since_ms",
                 (json_int_t)((now - atomic_load(&p->since_ns)) / CLOCK_MS), "turned_ms",
-                (json_int_t)((now - atomic_load(&p->turned_ns)) / CLOCK_MS)));
+                (json_int_t)((now - atomic_load(&p->turned_ns)) / CLOCK_MS), "turned_ns",
+                (json_int_t)atomic_load(&p->turned_ns)));
 }
 
 /* ---- jobs ---- */
@@ -235,19 +238,32 @@ static int share(const char *name, const void *bytes, size_t len)
   return fd;
 }
 
+/* Replaces the path of a file by the bytes of its path_hex, if it has one. */
+static void read_path(const json_t *file, struct wire_text *path, struct buf *bytes)
+{
+  const char *hex = jx_str(file, "path_hex", NULL);
+  bytes->len = 0;
+  for (unsigned byte; hex && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+    buf_putc(bytes, (char)byte);
+  if (hex)
+    *path = (struct wire_text){bytes->data, bytes->len};
+}
+
 static int make_bundle(const json_t *files)
 {
-  struct buf bundle = {0};
+  struct buf bundle = {0}, bytes = {0};
   size_t i;
   json_t *file;
   json_array_foreach(files, i, file)
   {
     struct bundle_file entry = {jx_bool(file, "load", true), member(file, "name"),
                                 member(file, "path"), member(file, "source")};
+    read_path(file, &entry.path, &bytes);
     bundle_put(&bundle, &entry);
   }
   int fd = share("bundle", bundle.data, bundle.len);
   buf_fini(&bundle);
+  buf_fini(&bytes);
   return fd;
 }
 
@@ -338,6 +354,12 @@ static void drain(const json_t *value)
   channel_send_control(host.channel, MESSAGE_DRAIN, "", 0);
 }
 
+static void ping(const json_t *value)
+{
+  (void)value;
+  channel_send_control(host.channel, MESSAGE_PING, "", 0);
+}
+
 static void close_channel(const json_t *value)
 {
   (void)value;
@@ -354,10 +376,10 @@ static const struct {
   const char *name;
   void (*run)(const json_t *value);
 } commands[] = {
-    {"start", start},        {"job", send_one_job},  {"jobs", send_jobs},
-    {"answer", send_answer}, {"bench", start_bench}, {"revoke", revoke_cell},
-    {"page", page_command},  {"drain", drain},       {"close", close_channel},
-    {"raw", send_raw},
+    {"start", start},         {"job", send_one_job},  {"jobs", send_jobs},
+    {"answer", send_answer},  {"bench", start_bench}, {"revoke", revoke_cell},
+    {"page", page_command},   {"drain", drain},       {"ping", ping},
+    {"close", close_channel}, {"raw", send_raw},
 };
 
 static void run_command(const char *text, size_t len)

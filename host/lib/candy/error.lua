@@ -24,7 +24,7 @@ end
 ---@param why string|table  a text, or an error value whose code is kept
 ---@return table err
 function errors.permanent(why)
-  local code, message = core.describe(why)
+  local code, message = core.describe(why, "given to candy.permanent")
   return errors.new({ code = code, message = message, permanent = true })
 end
 

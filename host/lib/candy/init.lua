@@ -32,11 +32,15 @@ end
 --- Declares tables. Steps are run once, in their order; later ones are added at the end.
 ---@param name string
 ---@param steps string|string[]  SQL
-function candy.schema(name, steps)
+function candy.schema(name, steps, ...)
   script.check_declares("candy.schema")
   if not options.queue_name(name) then
     core.misuse("candy.schema: the first argument must be a name, not "
       .. options.show(name))
+  end
+  if select("#", ...) > 0 then
+    core.misuse(('schema "%s": several steps are given as a list: { "create ...", '
+      .. '"create ..." }'):format(name))
   end
   if type(steps) == "string" then
     steps = { steps }

@@ -1,5 +1,6 @@
--- The job object that a task's function gets. It is a table with the job's ticket; its
--- fields are read when they are asked for: what a task does not use costs nothing.
+-- The job object that a task's function gets: this is its metatable. The object is a
+-- table that core knows by its address; fields are read when they are asked for and kept
+-- in it, so that what a task does not use costs nothing.
 local core = require("candy.core")
 local errors = require("candy.error")
 local log = require("candy.log")
@@ -7,12 +8,11 @@ local new_job = require("candy.new_job")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
-local TICKET = 1
 local methods = {}
 
 -- Notes progress or a checkpoint; tells whether this attempt still owns the job.
 local function report(job, what, fields)
-  fields.id, fields.lease = job.id, job.lease
+  fields.id, fields.lease = core.job_field(job, "id"), core.job_field(job, "lease")
   local answer, err = wait.request(what, "progress", fields)
   if not answer then
     return nil, err
@@ -67,7 +67,7 @@ function methods.write(job, sql, ...)
   if not params then
     core.misuse("job:write: " .. problem)
   end
-  core.job_write(job[TICKET], sql, params)
+  core.job_write(job, sql, params)
 end
 
 --- Adds a job that is enqueued when this one completes, in the same transaction.
@@ -76,7 +76,7 @@ end
 ---@param opts table?  as candy.queue.push takes them
 function methods.enqueue(job, task, payload, opts)
   local spec = new_job("job:enqueue", task, payload, opts)
-  core.job_child(job[TICKET], assert(core.encode(spec)))
+  core.job_child(job, assert(core.encode(spec)))
 end
 
 --- `return job:snooze("5m")`: run the job again later, without counting an attempt.
@@ -87,26 +87,24 @@ function methods.snooze(job, duration)
     core.misuse(("job:snooze: the argument must be %s, not %s")
       :format(expected, options.show(duration)))
   end
-  return core.job_snooze(job[TICKET], ms)
+  return core.job_snooze(job, ms)
 end
 
 methods.log = log
 
-local meta = { __metatable = false }
+local meta = core.job_meta()
+meta.__metatable = false
 
 function meta.__index(job, key)
   local method = methods[key]
   if method ~= nil then
     return method
   end
-  local value = core.job_field(job[TICKET], key)
+  local value = core.job_field(job, key)
   if value ~= nil then
     rawset(job, key, value)
   end
   return value
 end
 
---- Makes the object of the job with that ticket.
-return function(ticket)
-  return setmetatable({ ticket }, meta)
-end
+return meta

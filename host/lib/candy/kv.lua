@@ -12,6 +12,19 @@ local SET_OPTIONS = {
   if_version = options.integer(0, 2 ^ 53),
 }
 
+-- What is added is a double on its way to the store.
+local function check_number(what, by)
+  local digits = core.digits(by)
+  if digits then
+    core.misuse(("%s: %s is beyond 2^53 (9007199254740992), up to which numbers are "
+      .. "added exactly; keep such numbers in a table of candy.schema")
+      :format(what, digits))
+  elseif type(by) ~= "number" then
+    core.misuse(("%s: the second argument must be a number, not %s")
+      :format(what, options.show(by)))
+  end
+end
+
 local function check_key(what, key)
   if type(key) ~= "string" or key == "" or #key > KEY_MAX then
     core.misuse(("%s: a key is a text of 1 to %d bytes, not %s")
@@ -69,17 +82,17 @@ function kv.set(key, value, opts)
 end
 
 --- Adds to a number, which counts from 0 when there is none; what several jobs add at
---- the same time is added up.
+--- the same time is added up. Exact up to 2^53.
 ---@param key string
 ---@param by number?  1 by default
 ---@return number? value, table? err
 function kv.add(key, by)
   local what = "candy.kv.add"
-  if by ~= nil and type(by) ~= "number" then
-    core.misuse(("%s: the second argument must be a number, not %s")
-      :format(what, options.show(by)))
+  if by == nil then
+    by = 1
   end
-  local answer, err = ask(what, { verb = "add", key = key, by = by or 1 })
+  check_number(what, by)
+  local answer, err = ask(what, { verb = "add", key = key, by = by })
   if not answer then
     return nil, err
   end

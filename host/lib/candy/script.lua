@@ -20,7 +20,12 @@ local order = {} -- declarations as they came
 
 for index, file in ipairs(files) do
   file.index = index
-  by_name[file.name] = by_name[file.name] or file
+  local first = by_name[file.name]
+  if first then
+    first.twin = first.twin or file
+  else
+    by_name[file.name] = file
+  end
 end
 
 local script = { files = files }
@@ -37,7 +42,7 @@ local function withdraw(file)
 end
 
 local function describe(file, problem, code)
-  local found, message = core.describe(problem)
+  local found, message = core.describe(problem, "raised")
   local line = message:match("^[^\n]-:(%d+):")
   if message:find("not enough memory", 1, true) then
     found, message = "out_of_memory", "out of memory while the file was loaded"
@@ -49,7 +54,8 @@ local function describe(file, problem, code)
 end
 
 local function execute(file)
-  local chunk, problem = core.compile(file.index, sandbox.environment(script.require))
+  local chunk, problem = core.compile(file.index, file.path,
+    sandbox.environment(script.require))
   if not chunk then
     return false, describe(file, problem, "syntax_error")
   end
@@ -94,6 +100,9 @@ local function find(name)
   if not file then
     core.misuse(('module "%s" not found: it is no file of the scripts, and no module of '
       .. 'candy'):format(tostring(name)))
+  elseif file.twin then
+    core.misuse(('cannot require "%s": %s and %s both have that name; rename one of them')
+      :format(name, file.path, file.twin.path))
   elseif file.excluded then
     core.misuse(('cannot require "%s": %s is left out, because loading it did not end')
       :format(name, file.path))

@@ -70,13 +70,17 @@ end
 ---  rerun, description; may be left out
 ---@param fn fun(job: table): any, any
 ---@return table handle  with `name` and `enqueue(payload, opts)`
-return function(name, opts, fn)
+return function(name, opts, fn, ...)
   script.check_declares("candy.task")
   check_name(name)
   if fn == nil and type(opts) == "function" then
     opts, fn = nil, opts
   end
   local where = ('task "%s"'):format(name)
+  if select("#", ...) > 0 then
+    core.misuse(("candy.task takes a name, options and a function: more was given for %s")
+      :format(where))
+  end
   local declaration = options.read(where, opts, OPTIONS)
   if type(fn) ~= "function" then
     core.misuse(("the last argument of candy.task for %s must be a function, not %s")

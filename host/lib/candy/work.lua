@@ -1,16 +1,16 @@
 -- What the coroutine of each slot runs: one job after the other, until there is none that
 -- may begin now. An error ends the coroutine; the worker tells what became of the job.
 local core = require("candy.core")
-local job_of = require("candy.job")
+local job_meta = require("candy.job")
 
 local take, finish = core.take, core.finish
 local yield = coroutine.yield
 
 return function()
   while true do
-    local ticket, run = take()
-    if ticket then
-      finish(run(job_of(ticket)))
+    local run, job = take(job_meta)
+    if run then
+      finish(run(job))
     else
       yield()
     end

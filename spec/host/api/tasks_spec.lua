@@ -117,11 +117,23 @@ describe("POST /tasks", function()
       { '{"type":"echo","tags":"x"}', "/tags" },
       { '{"type":"echo","max_retries":-1}', "/max_retries" },
       { '{"type":"echo","retries":1}', "/retries" },
+      { '{"type":"echo","a/b~c":1}', "/a~1b~0c" },
+      { '{"type":"echo","tags":["a,b"]}', "/tags" },
+      { '{"type":"echo","tags":["a\\u0000b"]}', "/tags" },
+      { '{"type":"echo","run_at":"2027-02-30T00:00:00Z"}', "/run_at" },
+      { '{"type":"echo","run_at":"2027-02-20T00:00:00Z","delay":"1s"}', "/run_at" },
     }
     for _, case in ipairs(cases) do
       local problem = refused(422, "invalid", post(case[1]))
       assert.are.equal(case[2], problem.errors[1].pointer, case[1])
     end
+  end)
+
+  it("keeps its words whole where it quotes what came", function()
+    local name = ("a"):rep(99) .. "\195\169"
+    local problem = refused(422, "unknown_task", post({ type = name }))
+    assert.is_truthy(problem.errors[1].message:find(name, 1, true))
+    refused(422, "unknown_task", post({ type = ("\195\169"):rep(5000) }))
   end)
 
   it("wants a key, and the right one", function()

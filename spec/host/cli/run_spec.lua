@@ -88,6 +88,45 @@ describe("the start", function()
     assert.are.equal(0, (host:again():stop()))
   end)
 
+  it("is refused where the database is in use by a host of another folder", function()
+    local database = folder .. "/shared.db"
+    local host = start({ args = { "--store", "sqlite:" .. database } })
+    local other = candy.folder()
+    local run = candy.spawn(candy.program, { "run", "--port", "0", "--data", other,
+      "--store", "sqlite:" .. database }, { cwd = other })
+    assert.are.equal(1, (candy.join(run)))
+    contains(run.err.text, "shared.db", "in use by another host (pid " .. host.pid .. ")")
+    candy.remove(other)
+    assert.are.equal(0, (host:stop()))
+  end)
+
+  it("shows the admin key at the first start that gets as far as that", function()
+    local slow = [[local t = os.clock() while os.clock() - t < 1 do end]]
+    local early = candy.launch({ folder = folder, scripts = { ["slow.lua"] = slow } })
+    poll.wait_for(function()
+      return uv.fs_stat(folder .. "/data/candy.db") and early:workers()[1]
+    end, 20, "the scripts to be loaded")
+    assert.are.equal(0, (early:stop()))
+    assert.are.equal("", early.process.out.text)
+    local host = start()
+    assert.is_string(host.ready.admin_key)
+    assert.are.equal(200, host:request("GET", "/tasks").status)
+    assert.are.equal(0, (host:stop()))
+  end)
+
+  it("can be broken off at any moment", function()
+    for ms = 0, 30, 3 do
+      local host = candy.launch({ folder = folder, scripts = { ["tasks.lua"] = SCRIPT } })
+      local timer = uv.new_timer()
+      timer:start(ms, 0, function()
+        uv.kill(host.pid, "sigterm")
+        timer:close()
+      end)
+      local _, signal = candy.join(host.process)
+      assert.is_true(signal == 0 or signal == 15, "signal " .. signal)
+    end
+  end)
+
   it("is refused where the port is in use", function()
     local host = start()
     local port = host.url:match(":(%d+)$")
@@ -194,6 +233,8 @@ describe("a file system that fails", function()
     assert.are.equal(507, refused.status, refused.body)
     assert.are.equal("store_full", refused.json.code)
     assert.are.equal(200, host:request("GET", "/livez").status)
+    host:wait_log("store_full")
+    assert.are.equal("store_full", host:request("GET", "/health").json.store)
     os.remove(filler)
     poll.wait_for(function()
       return host:request("POST", "/tasks", body).status == 202
@@ -251,6 +292,41 @@ describe("the stop", function()
     assert.are.equal(503, host:request("GET", "/readyz").status)
     assert.are.equal(503, host:request("POST", "/tasks", { type = "quick" }).status)
     assert.are.equal(0, (candy.join(host.process)))
+  end)
+end)
+
+describe("a standard error that nobody reads", function()
+  it("holds up nothing", function()
+    local fifo = folder .. "/stderr"
+    assert.are.equal(0, os.execute("mkfifo '" .. fifo .. "'"))
+    local reader = uv.fs_open(fifo, uv.constants.O_RDONLY + uv.constants.O_NONBLOCK, 0)
+    local host = { folder = folder, data = folder .. "/data" }
+    uv.fs_mkdir(folder .. "/scripts", 448)
+    candy.write(folder .. "/scripts/chatty.lua", [[
+      local candy = require("candy")
+      candy.task("chatty", {}, function()
+        for i = 1, 5000 do candy.log.info(("x"):rep(200)) end
+      end)
+    ]])
+    host.process = candy.spawn("sh", { "-c", "exec '" .. candy.program
+      .. "' run --port 0 --data '" .. host.data .. "' 2>'" .. fifo .. "'" },
+      { cwd = folder })
+    poll.wait_for(function()
+      return host.process.out.text:find("\n")
+    end, 30, "the host")
+    local ready = cjson.decode(host.process.out.text)
+    host.url, host.key = ready.url, ready.admin_key
+    for _ = 1, 3 do
+      assert.are.equal(202, candy.request(host, "POST", "/tasks",
+        { type = "chatty" }).status)
+    end
+    poll.wait_for(function()
+      return candy.request(host, "GET", "/tasks?state=completed").json.items[3]
+    end, 30, "the jobs")
+    assert.are.equal(200, candy.request(host, "GET", "/livez").status)
+    uv.kill(host.process.pid, "sigterm")
+    assert.are.equal(0, (candy.join(host.process)))
+    uv.fs_close(reader)
   end)
 end)
 

@@ -52,7 +52,11 @@ describe("a failure", function()
     { "return nil, 'why'", "why" },
     { "return nil, { message = 'why', code = 'c' }", "why" },
     { "return nil, 5", "5" },
-    { "return nil, false", "the value false" },
+    { "return nil, false", "the error returned was the value false" },
+    { "return nil, ''", "an error with an empty message was returned" },
+    { "return nil, {}", "an error table without a message was returned: {}" },
+    { "return nil, print", "the error returned was a function" },
+    { "error(false)", "the error raised was the value false" },
     { "local function f() return f() + 1 end f()", "stack overflow" },
     { "return candy.json.encode(print)", "the value is a function" },
   }
@@ -98,7 +102,8 @@ describe("a failure", function()
   end)
 
   it("of a nil from candy.permanent still has a text", function()
-    assert.truthy(#run("return nil, candy.permanent()").error.message > 0)
+    assert.equal("an error without a message (nil) was given to candy.permanent",
+      run("return nil, candy.permanent()").error.message)
   end)
 end)
 
@@ -202,6 +207,78 @@ describe("the job object", function()
   end)
 end)
 
+describe("a job object", function()
+  it("is no result, nor a part of one", function()
+    local done = run("return job")
+    assert.same({ "permanent", "result_not_json", "the result cannot be kept as JSON: "
+      .. "the value is the job object: take the fields that are wanted, as job.payload" },
+      { done.outcome, done.error.code, done.error.message })
+    done = run("return { list = { job } }")
+    assert.truthy(done.error.message:find("list[1] is the job object", 1, true))
+  end)
+
+  it("shows nothing of the worker, and stays its job's whatever is put in", function()
+    local done = run([[
+      local keys = {}
+      for key in pairs(job) do keys[#keys + 1] = key end
+      for i = 1, 3 do job[i] = 8192 end
+      job.id, job.lease = "1", 99
+      job:write("x")
+      return { #keys, getmetatable(job) }
+    ]])
+    assert.equal("[0,false]", done.body)
+    assert.same({ { "x", "[]" } }, support.decode(done.effects).writes)
+  end)
+
+  it("cannot be made by a script, nor used by another job that runs", function()
+    local worker = support.start_one([[
+      local kept
+      candy.task("keep", function(job) kept = job candy.sleep("30s") end)
+      candy.task("use", function() kept:write("x") end)
+      candy.task("field", function() return kept.payload end)
+      candy.task("make", function(job) job.write({ 8192 }, "x") end)
+      candy.task("copy", function(job)
+        local copy = {}
+        for key, value in pairs(job) do copy[key] = value end
+        job.snooze(copy, 1)
+      end)
+      candy.task("none", function(job) job.write(nil, "x") end)
+    ]])
+    worker:offer("keep")
+    for _, name in ipairs({ "use", "field" }) do
+      local done = worker:run(name)
+      assert.equal("failed", done.outcome)
+      assert.truthy(done.error.message:find("the job is another one's", 1, true))
+    end
+    for _, name in ipairs({ "make", "copy", "none" }) do
+      local done = worker:run(name)
+      assert.truthy(done.error.message:find("the job has ended", 1, true), name)
+    end
+    worker:close()
+  end)
+
+  it("can be read while its error is put into words", function()
+    local done = run([[
+      error(setmetatable({}, { __tostring = function() return "job " .. job.id end }))
+    ]])
+    assert.equal("job 1", done.error.message)
+  end)
+
+  it("reports progress of its own job alone", function()
+    local worker = support.start_one([[
+      candy.task("t", function(job)
+        job.id, job.lease = "12", 13
+        return job:progress(1)
+      end)
+    ]])
+    local id = worker:offer("t", nil, { lease = 7 })
+    local _, body = worker:answer('{"stale":false}')
+    assert.same({ id = tostring(id), lease = 7, percent = 1 }, body)
+    worker:done(id)
+    worker:close()
+  end)
+end)
+
 describe("a payload that does not fit", function()
   it("is refused in the worker too", function()
     local worker = support.start_one([[
@@ -218,10 +295,15 @@ describe("a payload that does not fit", function()
   end)
 end)
 
-it("a task that no script declares fails", function()
-  local worker = support.start_one("")
-  local done = worker:run("nobody")
+it("a job whose task is not declared here does not begin", function()
+  local worker = support.start({
+    ["scripts/a.lua"] = 'require("candy").task("here", function() return 1 end)',
+    ["scripts/b.lua"] = 'require("candy").task("left_out", function() end)',
+  }, { exclude = { "scripts/b.lua" }, slots = 1 })
+  for _, name in ipairs({ "left_out", "nobody" }) do
+    local done = worker:run(name)
+    assert.same({ "skipped", "ended", -1 }, { done.outcome, done.state, done.delay_ms })
+  end
+  assert.equal("1", worker:run("here").body)
   worker:close()
-  assert.same({ "failed", "unknown_task", 'no script declares the task "nobody"' },
-    { done.outcome, done.error.code, done.error.message })
 end)

@@ -133,6 +133,43 @@ describe("draining", function()
   end)
 end)
 
+describe("a loop that turns", function()
+  local function wait_turn(worker, since)
+    return wait_page(worker, function(page) return page.turned_ns > since end).turned_ns
+  end
+
+  it("shows on the page when a ping comes", function()
+    local worker = support.start_one("")
+    worker:manifest()
+    local turned = 0
+    for _ = 1, 3 do
+      worker:send({ ping = true })
+      turned = wait_turn(worker, turned)
+    end
+    worker:send({ drain = true })
+    assert.equal(0, worker:exit().exit.code)
+    worker:close()
+  end)
+
+  it("shows when a timer wakes it", function()
+    local worker = support.start_one(
+      'candy.task("t", function() while true do candy.sleep("1ms") end end)')
+    worker:offer("t")
+    local turned = 0
+    for _ = 1, 5 do
+      turned = wait_turn(worker, turned)
+    end
+    worker:close()
+  end)
+
+  it("takes a ping that overtakes the settings", function()
+    local worker = support.start_one('candy.task("t", function() return 1 end)')
+    worker:send({ ping = true })
+    assert.equal("1", worker:run("t").body)
+    worker:close()
+  end)
+end)
+
 describe("the page", function()
   local loops = {
     plain = "while true do end",

@@ -64,6 +64,22 @@ describe("the manifest", function()
   end)
 end)
 
+describe("a path that is not UTF-8", function()
+  it("is told with question marks", function()
+    local worker, manifest, errors = load_files({
+      { path = "scripts/caf\233.lua", name = "cafe", load = true,
+        source = HEAD .. 'candy.task("t", function() error("no") end)' },
+      { path = "scripts/\255\254\195\169.lua", name = "odd", load = true,
+        source = "\nerror('broken')" },
+    })
+    assert.equal("scripts/caf?.lua", manifest.tasks[1].file)
+    assert.equal("scripts/??\195\169.lua:2: broken",
+      errors["scripts/??\195\169.lua"].message)
+    assert.equal("scripts/caf?.lua:2: no", worker:run("t").error.message)
+    worker:close()
+  end)
+end)
+
 describe("a file that fails", function()
   local cases = {
     { "with a syntax error", "local x = = 1", "syntax_error", 2, "unexpected symbol" },
@@ -89,6 +105,11 @@ describe("a file that fails", function()
     { "by yielding", "coroutine.yield()", "error", 2, "not inside of a coroutine" },
     { "by sleeping in a coroutine", "coroutine.wrap(function() candy.sleep(1) end)()",
       "error", 2, "candy.sleep can only be called" },
+    { "by a task with too much", 'candy.task("x", {}, function() end, {})', "error", 2,
+      'candy.task takes a name, options and a function: more was given for task "x"' },
+    { "by a schema of several texts",
+      'candy.schema("s", "create table a (n)", "create table b (n)")', "error", 2,
+      'schema "s": several steps are given as a list: { "create ...", "create ..." }' },
     { "by a schema without SQL", 'candy.schema("s", {})', "error", 2, "there is no SQL" },
     { "by bytecode", nil, "syntax_error", nil, "attempt to load chunk with wrong mode" },
   }
@@ -223,6 +244,28 @@ describe("require", function()
       worker:close()
     end)
   end
+
+  it("of a name that two files share names both", function()
+    local function named(path, source, load)
+      return { path = path, name = path:match("lib/") and "lib.m" or "top", load = load,
+        source = HEAD .. source }
+    end
+    local worker, manifest, errors = load_files({
+      named("one/top.lua", 'candy.task("one", function() local m = require("lib.m") end)',
+        true),
+      named("two/top.lua", 'candy.task("two", function() local m = require("top") end)',
+        true),
+      named("one/lib/m.lua", "return 1", false),
+      named("two/lib/m.lua", "return 2", false),
+    })
+    assert.same({}, errors)
+    assert.same({ "one", "two" }, names_of(manifest.tasks))
+    assert.equal('one/top.lua:2: cannot require "lib.m": one/lib/m.lua and two/lib/m.lua '
+      .. "both have that name; rename one of them", worker:run("one").error.message)
+    assert.equal('two/top.lua:2: cannot require "top": one/top.lua and two/top.lua '
+      .. "both have that name; rename one of them", worker:run("two").error.message)
+    worker:close()
+  end)
 
   it("of a file that was left out says so", function()
     local worker = support.start({

@@ -159,6 +159,138 @@ describe("a worker that dies", function()
   end)
 end)
 
+describe("a worker that stands still", function()
+  local host
+
+  before_each(function()
+    host = candy.start({
+      workers = 2,
+      env = { CANDY_WORKER_STALL = "2s" },
+      scripts = { ["tasks.lua"] = [[
+        local candy = require("candy")
+        candy.task("quick", {}, function() return 1 end)
+        candy.task("waits", {}, function() candy.sleep("1s") return 1 end)
+        candy.task("spins", { max_retries = 0, timeout = "5m" }, function()
+          local t = os.clock() while os.clock() - t < 0.5 do end
+        end)
+      ]] },
+    })
+  end)
+
+  after_each(function()
+    host:stop()
+    candy.remove(host.folder)
+  end)
+
+  it("is noticed although it runs no Lua, and its jobs go on elsewhere", function()
+    local waits = host:push("waits")
+    host:wait(waits, "running")
+    for _, pid in ipairs(host:workers()) do
+      uv.kill(pid, "sigstop")
+    end
+    local quick = { host:push("quick"), host:push("quick") }
+    assert.are.equal("completed", host:wait(quick[1]).state)
+    assert.are.equal("completed", host:wait(quick[2]).state)
+    local job = host:wait(waits)
+    assert.are.equal("completed", job.state)
+    assert.are.equal(0, job.retry_count)
+    assert.is_truthy(host:log():find("stood still for 2s", 1, true))
+  end)
+
+  it("gets no jobs while another worker moves", function()
+    local spins = host:push("spins")
+    host:wait(spins, "running")
+    for _ = 1, 20 do
+      host:wait(host:push("quick"))
+    end
+    assert.are.equal("completed", host:wait(spins).state)
+  end)
+
+  it("is not judged by a time in which the host was stopped too", function()
+    local spins = host:push("spins")
+    host:wait(spins, "running")
+    local pids = host:workers()
+    pids[#pids + 1] = host.pid
+    for _, pid in ipairs(pids) do
+      uv.kill(pid, "sigstop")
+    end
+    local woken = uv.new_timer()
+    woken:start(2500, 0, function()
+      for _, pid in ipairs(pids) do
+        uv.kill(pid, "sigcont")
+      end
+      woken:close()
+    end)
+    local job = host:wait(spins)
+    assert.are.equal("completed", job.state)
+    assert.are.equal(0, job.rescues)
+  end)
+end)
+
+describe("a worker that is replaced for want of memory", function()
+  it("leaves its seat to a new one while its long jobs go on", function()
+    local host = candy.start({
+      workers = 1,
+      env = { CANDY_WORKER_MEMORY = "32mb" },
+      scripts = { ["tasks.lua"] = [[
+        local candy = require("candy")
+        candy.task("quick", {}, function() return 1 end)
+        candy.task("long", {}, function() candy.sleep("2s") return 1 end)
+        candy.task("eats", { max_retries = 0 }, function()
+          local t = {}
+          for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end
+        end)
+      ]] },
+    })
+    local long = host:push("long")
+    host:wait(long, "running")
+    assert.are.equal("dead", host:wait(host:push("eats")).state)
+    assert.are.equal("completed", host:wait(host:push("quick")).state)
+    assert.are.equal("running", host:job(long).state)
+    local job = host:wait(long)
+    assert.are.equal("completed", job.state)
+    assert.are.equal(0, job.rescues)
+    assert.are.equal(0, (host:stop()))
+    candy.remove(host.folder)
+  end)
+end)
+
+describe("a worker that is killed while it loads", function()
+  it("takes no file down with it once the host runs", function()
+    local host = candy.start({
+      workers = 2,
+      scripts = { ["slow.lua"] = [[
+        local candy = require("candy")
+        local t = os.clock() while os.clock() - t < 0.3 do end
+        candy.task("quick", { max_retries = 0 }, function() return 1 end)
+      ]] },
+    })
+    local function kill_newest()
+      local pids = host:workers()
+      table.sort(pids)
+      uv.kill(pids[#pids], "sigkill")
+      return pids[#pids]
+    end
+    local first = kill_newest()
+    poll.wait_for(function()
+      local pids = host:workers()
+      table.sort(pids)
+      return #pids == 2 and pids[2] > first
+    end, 20, "a new worker")
+    kill_newest()
+    local ids = {}
+    for i = 1, 40 do
+      ids[i] = host:push("quick")
+    end
+    for _, id in ipairs(ids) do
+      assert.are.equal("completed", host:wait(id).state)
+    end
+    assert.are.equal(0, host:request("GET", "/health").json.scripts.failed)
+    assert.are.equal(0, (host:stop()))
+    candy.remove(host.folder)
+  end)
+end)
+
 describe("files that do not load", function()
   local host
 
@@ -180,6 +312,8 @@ describe("files that do not load", function()
         ["endless.lua"] = "while true do end",
         ["option.lua"] = 'local c = require("candy")\n'
           .. 'c.task("x", { retires = 3 }, print)',
+        ["caf\233.lua"] = "-- a name that is no UTF-8",
+        ["large.lua"] = ("-"):rep(5 * 1024 * 1024),
         ["raises.lua"] = "\n\nerror('on purpose')",
         ["syntax.lua"] = "local x = = 1",
         ["twice.lua"] = 'require("candy").task("neighbour", {}, function() end)',
@@ -205,8 +339,10 @@ describe("files that do not load", function()
     assert.is_truthy(problem("twice.lua"):find("a_neighbour.lua:2", 1, true))
     assert.is_truthy(problem("endless.lua"):find("stood still for 500ms", 1, true))
     assert.is_truthy(problem("table_bad.lua"):find("tabel", 1, true))
+    assert.is_truthy(problem("large.lua"):find("4 MiB", 1, true))
+    assert.is_truthy(problem("caf?.lua"):find("UTF-8", 1, true))
     assert.is_nil(problem("a_neighbour.lua"))
-    assert.are.equal(6, host:request("GET", "/health").json.scripts.failed)
+    assert.are.equal(8, host:request("GET", "/health").json.scripts.failed)
   end)
 
   it("leave their neighbours running", function()

@@ -135,6 +135,12 @@ describe("candy.kv", function()
       true))
     assert.truthy(misuse('candy.kv.set("k", print)'):find("is a function", 1, true))
     assert.truthy(misuse('candy.kv.add("k", "x")'):find("must be a number", 1, true))
+    assert.truthy(misuse('candy.kv.add("k", false)'):find("number, not false", 1, true))
+    local big = 'candy.json.integer("9007199254740993")'
+    assert.truthy(misuse(('candy.kv.add("k", %s)'):format(big)):find(
+      "candy.kv.add: 9007199254740993 is beyond 2^53 (9007199254740992)", 1, true))
+    assert.truthy(misuse('candy.kv.add("k", candy.json.null)'):find("must be a number", 1,
+      true))
     assert.truthy(misuse('candy.kv.set("k", 1, { ttl = 1 })'):find(
       'unknown option "ttl" of candy.kv.set; known options: expires if_version', 1, true))
   end)
@@ -217,6 +223,14 @@ describe("candy.time", function()
     assert.equal('[true,"bad_time"]', eval(
       'local t, err = candy.time.parse("noon") return { t == nil, err.code }'))
     assert.equal("true", eval("return candy.time.now() > 1.7e12"))
+  end)
+
+  it("refuses days that are in no calendar", function()
+    for _, day in ipairs({ "2027-02-30", "2027-02-29", "2027-04-31", "2027-13-01" }) do
+      assert.equal('"bad_time"', eval(
+        ('return (select(2, candy.time.parse("%sT00:00:00Z"))).code'):format(day)), day)
+    end
+    assert.equal("1835395200000", eval('return candy.time.parse("2028-02-29T00:00:00Z")'))
   end)
 end)
 
