@@ -109,8 +109,9 @@ int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
 int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
                    struct err *err); /* ids in order */
 
-/* ---- scripts' SQL: sqlite_guard.c, sqlite_script.c ---- */
+/* ---- scripts' SQL: sqlite_guard.c, sqlite_functions.c, sqlite_script.c ---- */
 
+void sqlite__functions_init(struct sqlite_conn *c);
 void sqlite__guard_init(struct sqlite_conn *c);
 void sqlite__guard_enter(struct sqlite_conn *c, enum sqlite_speaker who,
                          int64_t deadline_ns);
@@ -118,6 +119,10 @@ void sqlite__guard_leave(struct sqlite_conn *c);
 
 #define SCRIPT_WRITE_MS 250
 #define SCRIPT_READ_MS  5000
+#define SCHEMA_STEP_MS  5000
+#define SCRIPT_VALUE    (8 << 20)     /* bytes of a text or blob */
+#define SCRIPT_MEMORY   (64ll << 20)  /* bytes that a statement may take */
+#define SCHEMA_MEMORY   (256ll << 20) /* an index is sorted in memory */
 
 /* One statement for its effects; `answer` may be NULL. */
 int sqlite__script_exec(struct sqlite_conn *c, const char *sql, const char *params,

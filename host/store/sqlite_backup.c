@@ -26,6 +26,7 @@ struct sqlite_backup {
   enum backup_stage stage; /* under the store's lock */
   struct sqlite *store;
   char *file, *part; /* the copy has the name `part` until it is whole */
+  bool has_part;     /* and that is a file of ours */
   sqlite3 *to;       /* opened and closed by the writer */
   sqlite3_backup *pages;
   struct err err; /* code is empty while all is well */
@@ -37,7 +38,7 @@ struct sqlite_backup {
 
 static int failed(struct sqlite_backup *b, const char *what, const char *why)
 {
-  return err_set(&b->err, "backup_failed", "cannot %s %s: %s", what, b->part, why);
+  return err_set(&b->err, "backup_failed", "cannot %s %s: %s", what, b->file, why);
 }
 
 static void set_stage(struct sqlite_backup *b, enum backup_stage stage)
@@ -47,6 +48,26 @@ static void set_stage(struct sqlite_backup *b, enum backup_stage stage)
   uv_mutex_unlock(&b->store->lock);
   if (stage == BACKUP_ENDED)
     uv_async_send(b->store->wake);
+}
+
+/* ---- the part ---- */
+
+/* A new file with a name that nothing else has. */
+static int make_part(struct sqlite_backup *b)
+{
+  int fd = mkostemp(b->part, O_CLOEXEC);
+  if (fd < 0)
+    return failed(b, "write", strerror(errno));
+  close(fd);
+  b->has_part = true;
+  return 0;
+}
+
+static void remove_part(struct sqlite_backup *b)
+{
+  if (b->has_part)
+    unlink(b->part);
+  b->has_part = false;
 }
 
 /* ---- the thread ---- */
@@ -81,7 +102,7 @@ static void sync_main(void *arg)
     failed(b, "rename", strerror(errno));
   else if (sync_folder_of(b->file) < 0)
     failed(b, "write the folder of", strerror(errno));
-  unlink(b->part);
+  remove_part(b);
   set_stage(b, BACKUP_ENDED);
 }
 
@@ -89,8 +110,9 @@ static void sync_main(void *arg)
 
 static int open_copy(struct sqlite_backup *b)
 {
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  unlink(b->part);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  if (make_part(b) < 0)
+    return -1;
   if (sqlite3_open_v2(b->part, &b->to, flags, NULL) != SQLITE_OK ||
       sqlite3_exec(b->to, "pragma synchronous = off; pragma journal_mode = off", NULL,
                    NULL, NULL) != SQLITE_OK)
@@ -111,7 +133,7 @@ static void end_copy(struct sqlite_backup *b)
 {
   close_copy(b);
   if (b->err.code[0]) {
-    unlink(b->part);
+    remove_part(b);
     set_stage(b, BACKUP_ENDED);
     return;
   }
@@ -153,7 +175,7 @@ static struct sqlite_backup *backup_new(struct sqlite *store, const char *file)
   struct sqlite_backup *b = mem_alloc(sizeof *b);
   b->store = store;
   b->file = mem_strdup(file);
-  b->part = mem_printf("%s.part", file);
+  b->part = mem_printf("%s.part-XXXXXX", file);
   return b;
 }
 
@@ -217,7 +239,7 @@ void sqlite__backup_stop(struct sqlite *store)
     return;
   if (b->stage == BACKUP_COPIES) {
     close_copy(b);
-    unlink(b->part);
+    remove_part(b);
     err_set(&b->err, "store_closed", "Candy ended before the copy %s was whole", b->file);
   }
   end(store);

@@ -12,6 +12,7 @@
 #define DUE_STEP   5000 /* jobs that come due in one claim, at most */
 #define QUEUES_MAX 64   /* queues that one claim visits; the next goes on behind them */
 #define ASIDE_MAX  5000 /* jobs of unknown types that one claim meets, at most */
+#define BYTES_MAX  (8u << 20) /* of texts; the job that goes beyond is the last */
 
 /* Rows of candy_ready that are next to each other. */
 struct run {
@@ -235,6 +236,12 @@ static void reserve(struct claiming *k, size_t more)
   op->jobs = mem_grow(op->jobs, k->cap * sizeof *op->jobs);
 }
 
+static bool is_full(const struct claiming *k)
+{
+  return k->op->n >= k->op->max || k->op->memory.len >= BYTES_MAX ||
+         k->aside >= ASIDE_MAX;
+}
+
 /* Reads up to `limit` rows and takes them; returns how many there were, or -1. */
 static int64_t take_rows(struct claiming *k, size_t limit, struct err *err)
 {
@@ -244,12 +251,13 @@ static int64_t take_rows(struct claiming *k, size_t limit, struct err *err)
   sqlite3_stmt *s =
       sqlite__start(c, SQL_READY_SCAN, ARGS(arg_int(k->queue), arg_int((int64_t)limit)));
   int rc = sqlite__next(c, s, err);
-  for (; rc > 0; rc = sqlite__next(c, s, err), n++) {
+  for (; rc > 0 && !is_full(k); rc = sqlite__next(c, s, err), n++) {
     if (take_row(k, s, err) < 0) {
       sqlite__stop(s);
       return -1;
     }
   }
+  sqlite__stop(s);
   if (rc < 0 || delete_runs(k, err) < 0)
     return -1;
   return n;
@@ -260,12 +268,12 @@ static int claim_queue(struct claiming *k, int64_t queue, size_t share, struct e
 {
   size_t until = k->op->n + share;
   k->queue = queue;
-  while (k->op->n < until && k->aside < ASIDE_MAX) {
+  while (k->op->n < until && !is_full(k)) {
     size_t limit = until - k->op->n;
     int64_t n = take_rows(k, limit, err);
     if (n < 0)
       return -1;
-    if ((size_t)n < limit)
+    if ((size_t)n < limit && !is_full(k))
       return 0;
   }
   return 1;
@@ -300,7 +308,7 @@ static int claim_round(struct claiming *k, struct queues *queues, struct err *er
   size_t stay = 0;
   for (size_t i = 0; i < queues->n; i++) {
     size_t left = k->op->max - k->op->n, share = left / (queues->n - i);
-    if (left == 0)
+    if (is_full(k))
       break;
     int more = claim_queue(k, queues->ids[i], share ? share : 1, err);
     if (more < 0)
@@ -321,7 +329,7 @@ static int claim_all(struct claiming *k, struct err *err)
   if (read_queues(w, &queues, last, INT64_MAX, err) < 0 ||
       read_queues(w, &queues, 0, last, err) < 0)
     return -1;
-  while (queues.n > 0 && k->op->n < k->op->max && k->aside < ASIDE_MAX)
+  while (queues.n > 0 && !is_full(k))
     if (claim_round(k, &queues, err) < 0)
       return -1;
   return 0;

@@ -4,8 +4,12 @@
  */
 #include "store/sqlite.h"
 
+#include "store/sqlite_machine.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BUSY_MS 5000
 
@@ -16,23 +20,37 @@ int sqlite__conn_exec(struct sqlite_conn *c, const char *sql, struct err *err)
   return 0;
 }
 
+/* A new file is its owner's alone, and SQLite gives those beside it the same mode. One
+ * that is there is not opened here: closing it would drop the locks of this process. */
+static void make_file(const char *path)
+{
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0)
+    close(fd);
+}
+
 int sqlite__conn_open(struct sqlite_conn *c, const char *path, struct err *err)
 {
   c->path = path;
+  sqlite__machine_init();
+  make_file(path);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   if (sqlite3_open_v2(path, &c->db, flags, NULL) != SQLITE_OK)
     return sqlite__conn_failed(c, err);
   sqlite3_busy_timeout(c->db, BUSY_MS);
-  sqlite3_limit(c->db, SQLITE_LIMIT_LENGTH, 64 << 20);
-  sqlite3_limit(c->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
   sqlite__guard_init(c);
-  return sqlite__conn_exec(c,
-                           "pragma cache_size = -2000; pragma mmap_size = 0;"
-                           "pragma temp_store = memory; pragma foreign_keys = on;",
-                           err);
+  sqlite__functions_init(c);
+  if (sqlite__conn_exec(c,
+                        "pragma cache_size = -2000; pragma mmap_size = 0;"
+                        "pragma temp_store = memory; pragma foreign_keys = on;",
+                        err) < 0)
+    return -1;
+  /* The first use of these makes a table, which a script may not; the others none. */
+  return sqlite__conn_exec(
+      c, "select 1 from json_each('[]'); select 1 from json_tree('[]')", err);
 }
 
 /* auto_vacuum takes effect only before the first table is made. */
@@ -82,7 +100,7 @@ static int corrupt(struct sqlite_conn *c, struct err *err)
 static int readonly(struct sqlite_conn *c, struct err *err)
 {
   int number = sqlite3_system_errno(c->db);
-  if (number == ENOSPC)
+  if (sqlite__means_full(number))
     return full(c, err);
   return err_set(err, "store_readonly",
                  "cannot write to %s (%s): give Candy's user the right to write to the "
@@ -99,7 +117,7 @@ static int busy(struct sqlite_conn *c, struct err *err)
 
 static int disk(struct sqlite_conn *c, struct err *err)
 {
-  if (sqlite3_system_errno(c->db) == ENOSPC)
+  if (sqlite__means_full(sqlite3_system_errno(c->db)))
     return full(c, err);
   return err_set(err, "store_io", "the disk of %s failed: %s (%s)", c->path,
                  sqlite3_errmsg(c->db), strerror(sqlite3_system_errno(c->db)));

@@ -25,6 +25,7 @@ struct sqlite_guard {
   enum sqlite_speaker speaker;
   int64_t deadline_ns; /* of what runs, on the monotonic clock; 0: none */
   bool timed_out;
+  int patterns;     /* LIKE and GLOB in the statement that is prepared */
   char denied[256]; /* what was forbidden first, as a sentence; empty: nothing */
 };
 

@@ -7,9 +7,12 @@
  */
 #include "store/sqlite.h"
 
-#define SCAN_ROWS   1000 /* of candy_done, at a time */
-#define BARREN      20   /* scans that find nothing, in one operation */
-#define SPARE_PAGES 2560 /* free pages that are left for new rows */
+#include "base/clock.h"
+
+#define TURN_NS     (50 * CLOCK_MS) /* in one turn; the next goes on */
+#define SCAN_ROWS   1000            /* of candy_done, at a time */
+#define BARREN      20              /* scans that find nothing, in one operation */
+#define SPARE_PAGES 2560            /* free pages that are left for new rows */
 
 /* Looks at some rows behind `swept` and forgets those that are past their time. Returns
  * how many rows there were to look at, or -1. */
@@ -36,7 +39,7 @@ static int sweep(struct sqlite_writer *w, int64_t before_id, int64_t before_time
 }
 
 static int expire_done(struct sqlite_writer *w, struct store_expire *expire,
-                       struct err *err)
+                       int64_t deadline_ns, struct err *err)
 {
   int64_t before_time = w->now - expire->completed_ms, before_id = 0;
   if (sqlite__id_at(&w->conn, before_time, &before_id, err) < 0)
@@ -49,6 +52,8 @@ static int expire_done(struct sqlite_writer *w, struct store_expire *expire,
       return seen;
     }
     barren += expire->count == count;
+    if (clock_mono_ns() > deadline_ns)
+      return expire->count < expire->max ? TURN_AGAIN : 0;
   }
   return 0;
 }
@@ -91,10 +96,12 @@ int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err
 {
   struct store_expire *expire = (struct store_expire *)op;
   struct sqlite_conn *c = &w->conn;
-  expire->count = 0;
-  int rc = expire_done(w, expire, err) < 0 ? -1 : 1;
-  while (rc > 0)
+  int rc = expire_done(w, expire, clock_mono_ns() + TURN_NS, err);
+  if (rc != 0)
+    return rc;
+  do
     rc = expire_dead(w, expire, err);
+  while (rc > 0);
   if (rc < 0)
     return -1;
   if (sqlite__run(c, SQL_KV_EXPIRE, ARGS(arg_int(w->now), arg_int(SCAN_ROWS)), err) < 0)

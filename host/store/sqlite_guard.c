@@ -3,36 +3,54 @@
  *
  * Setting an authorizer expires every prepared statement, so it is set once for each
  * connection, and lets the host pass. Everything that is not named here as allowed is
- * forbidden to scripts.
+ * forbidden to scripts. The clock is looked at between SQLite's instructions, so limits
+ * of size keep a single one short.
  */
 #include "store/sqlite.h"
 
 #include "base/clock.h"
+#include "store/sqlite_machine.h"
 
-#define OPCODES_BETWEEN_LOOKS 1000
+/* Instructions between two looks at the clock. Each may call a function over megabytes.
+ */
+#define LOOK_EVERY         20
+#define LOOK_AT_HOST_EVERY 1000
+
+/* Calls of LIKE and GLOB in one statement: each can take tenths of a second, and between
+ * those that make one row nobody looks at the clock. */
+#define PATTERNS 16
 
 static bool starts_with(const char *text, const char *prefix)
 {
   return sqlite3_strnicmp(text, prefix, (int)strlen(prefix)) == 0;
 }
 
+static bool is_one_of(const char *name, const char *const *names, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (sqlite3_stricmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
+#define IS_ONE_OF(name, ...)                                                             \
+  is_one_of(name, (const char *const[]){__VA_ARGS__},                                    \
+            sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
 /* Tables that show how the database is laid out, or other connections' statements. */
 static bool is_inside(const char *table)
 {
   return starts_with(table, "sqlite_") || starts_with(table, "pragma_") ||
-         sqlite3_stricmp(table, "dbstat") == 0;
+         IS_ONE_OF(table, "dbstat", "fts3tokenize", "bytecode", "tables_used");
 }
 
 /* What SQLite itself reads and writes when a script's tables are made or changed. The
  * catalogue cannot be written by hand: the connection is in defensive mode. */
 static bool is_catalogue(const char *table)
 {
-  static const char *const names[] = {"sqlite_master", "sqlite_temp_master",
-                                      "sqlite_sequence", "pragma_quick_check"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (sqlite3_stricmp(table, names[i]) == 0)
-      return true;
-  return starts_with(table, "sqlite_autoindex_");
+  return starts_with(table, "sqlite_autoindex_") ||
+         IS_ONE_OF(table, "sqlite_master", "sqlite_temp_master", "sqlite_sequence",
+                   "pragma_quick_check");
 }
 
 static int deny(struct sqlite_guard *g, const char *what, const char *name,
@@ -55,11 +73,26 @@ static int check_table(struct sqlite_guard *g, const char *table)
   return SQLITE_OK;
 }
 
+/* Every statement that makes, changes or drops something begins with a change of these.
+ */
+static int check_change(struct sqlite_guard *g, const char *table)
+{
+  if (g->speaker == SPEAKER_SCRIPT &&
+      IS_ONE_OF(table, "sqlite_master", "sqlite_temp_master"))
+    return deny(g, "scripts cannot create, change or drop", "anything by a statement",
+                "declare tables with candy.schema");
+  return check_table(g, table);
+}
+
 static int check_function(struct sqlite_guard *g, const char *name)
 {
-  if (sqlite3_stricmp(name, "load_extension") == 0 ||
-      sqlite3_stricmp(name, "fts3_tokenizer") == 0)
+  if (IS_ONE_OF(name, "load_extension", "fts3_tokenizer"))
     return deny(g, "scripts cannot call", name, "it loads code");
+  if (IS_ONE_OF(name, "json_patch"))
+    return deny(g, "scripts cannot call", name,
+                "it can take minutes: merge the objects in Lua");
+  if (IS_ONE_OF(name, "like", "glob") && ++g->patterns > PATTERNS)
+    return deny(g, "scripts cannot use", "LIKE and GLOB", "so often in one statement");
   return SQLITE_OK;
 }
 
@@ -94,10 +127,11 @@ static int authorize(void *arg, int action, const char *a, const char *b,
   case SQLITE_RECURSIVE:
     return SQLITE_OK;
   case SQLITE_READ:
+    return check_table(g, a);
   case SQLITE_INSERT:
   case SQLITE_UPDATE:
   case SQLITE_DELETE:
-    return check_table(g, a);
+    return check_change(g, a);
   case SQLITE_FUNCTION:
     return check_function(g, b);
   case SQLITE_CREATE_TABLE:
@@ -130,16 +164,44 @@ static int look_at_clock(void *arg)
   return g->timed_out;
 }
 
+/* ---- limits ---- */
+
+static const struct {
+  int limit, host, scripts;
+} limits[] = {
+    {SQLITE_LIMIT_LENGTH, 64 << 20, SCRIPT_VALUE},
+    {SQLITE_LIMIT_SQL_LENGTH, 1 << 20, 1 << 20},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000, 50},
+    {SQLITE_LIMIT_COLUMN, 2000, 200},
+    {SQLITE_LIMIT_VDBE_OP, 250000000, 50000},
+    {SQLITE_LIMIT_EXPR_DEPTH, 1000, 200},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 10, 10},
+};
+
+static void set_limits(sqlite3 *db, bool scripts)
+{
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+    sqlite3_limit(db, limits[i].limit, scripts ? limits[i].scripts : limits[i].host);
+}
+
+/* ---- who speaks ---- */
+
 void sqlite__guard_init(struct sqlite_conn *c)
 {
   sqlite3_set_authorizer(c->db, authorize, &c->guard);
+  set_limits(c->db, false);
 }
 
 void sqlite__guard_enter(struct sqlite_conn *c, enum sqlite_speaker who,
                          int64_t deadline_ns)
 {
   c->guard = (struct sqlite_guard){.speaker = who, .deadline_ns = deadline_ns};
-  sqlite3_progress_handler(c->db, OPCODES_BETWEEN_LOOKS, look_at_clock, &c->guard);
+  set_limits(c->db, who != SPEAKER_HOST);
+  if (who != SPEAKER_HOST)
+    sqlite__share_begin(who == SPEAKER_SCHEMA ? SCHEMA_MEMORY : SCRIPT_MEMORY,
+                        deadline_ns);
+  sqlite3_progress_handler(c->db, who == SPEAKER_HOST ? LOOK_AT_HOST_EVERY : LOOK_EVERY,
+                           look_at_clock, &c->guard);
 }
 
 /* What was denied or ran out of time stays to be told, until the next one enters. */
@@ -147,5 +209,7 @@ void sqlite__guard_leave(struct sqlite_conn *c)
 {
   c->guard.speaker = SPEAKER_HOST;
   c->guard.deadline_ns = 0;
+  sqlite__share_end();
+  set_limits(c->db, false);
   sqlite3_progress_handler(c->db, 0, NULL, NULL);
 }

@@ -51,10 +51,11 @@ static struct view_text text_of(sqlite3_stmt *s, int column)
 
 static void read_columns(sqlite3_stmt *s, struct view_job *job)
 {
+  enum store_state state = (enum store_state)sqlite3_column_int(s, STATE);
   bool has_percent = sqlite3_column_type(s, PERCENT) != SQLITE_NULL;
   *job = (struct view_job){
       .id = sqlite3_column_int64(s, ID),
-      .state = (enum store_state)sqlite3_column_int(s, STATE),
+      .state = state,
       .type = text_of(s, TYPE),
       .queue = text_of(s, QUEUE),
       .workspace = text_of(s, WORKSPACE),
@@ -73,8 +74,9 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
       .has_progress = sqlite3_column_int(s, HAS_PROGRESS),
       .percent = has_percent ? sqlite3_column_double(s, PERCENT) : -1,
       .message = text_of(s, MESSAGE),
-      .error = text_of(s, LAST_ERROR),
   };
+  if (state != STORE_COMPLETED) /* what it overcame is in its attempts */
+    job->error = text_of(s, LAST_ERROR);
 }
 
 /* ---- one job ---- */

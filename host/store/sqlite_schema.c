@@ -6,8 +6,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#define STEP_MS 5000
-
 /* Compares the steps that were applied with those that are declared; `applied` is how
  * many there are. */
 static int check_applied(struct sqlite_writer *w, const struct store_schema *op,
@@ -43,6 +41,26 @@ static int run_step(struct sqlite_conn *c, const char *sql, struct err *err)
   return 0;
 }
 
+/* Names that the host's own queries would find in the place of what they mean, and views
+ * and triggers over its tables, which would fail when they are used. */
+static int check_names(struct sqlite_conn *c, struct err *err)
+{
+  sqlite3_stmt *s = sqlite__start(c, SQL_MISNAMED, NO_ARGS);
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc;
+  if (sqlite3_column_int(s, 1))
+    err_set(err, "sql_forbidden", "\"%s\" is a name of the database's own: take another",
+            sqlite__text(s, 0));
+  else
+    err_set(err, "sql_forbidden",
+            "\"%s\" uses a name that begins with candy_: these "
+            "are Candy's own",
+            sqlite__text(s, 0));
+  sqlite__stop(s);
+  return -1;
+}
+
 /* ALTER TABLE RENAME does not tell the authorizer the new name, nor REFERENCES the other
  * table: so what counts is that afterwards there is as much of the host's as before. */
 static int apply_step(struct sqlite_writer *w, const char *sql, struct err *err)
@@ -51,10 +69,11 @@ static int apply_step(struct sqlite_writer *w, const char *sql, struct err *err)
   int64_t before, after;
   if (sqlite__number(c, SQL_HOST_TABLES, NO_ARGS, 0, &before, err) < 0)
     return -1;
-  sqlite__guard_enter(c, SPEAKER_SCHEMA, clock_mono_ns() + STEP_MS * CLOCK_MS);
+  sqlite__guard_enter(c, SPEAKER_SCHEMA, clock_mono_ns() + SCHEMA_STEP_MS * CLOCK_MS);
   int rc = run_step(c, sql, err);
   sqlite__guard_leave(c);
-  if (rc < 0 || sqlite__number(c, SQL_HOST_TABLES, NO_ARGS, 0, &after, err) < 0)
+  if (rc < 0 || check_names(c, err) < 0 ||
+      sqlite__number(c, SQL_HOST_TABLES, NO_ARGS, 0, &after, err) < 0)
     return -1;
   if (after != before)
     return err_set(err, "sql_forbidden", "names with candy_ are Candy's own");

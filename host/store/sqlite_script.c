@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/sqlite_machine.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
 #define KEPT      64
+#define KEPT_SIZE (64 << 10) /* bytes of memory of a statement that is worth it */
 #define MAX_ROWS  10000
 #define MAX_BYTES (8u << 20)
 
@@ -21,21 +23,65 @@ struct sqlite_script {
 
 /* ---- failures ---- */
 
+static bool is_memory(const struct sqlite_conn *c)
+{
+  return (c->rc & 0xff) == SQLITE_NOMEM || c->rc == SQLITE_IOERR_NOMEM;
+}
+
+/* Behind its deadline a statement gets no memory. */
+static bool is_late(const struct sqlite_conn *c)
+{
+  return c->guard.timed_out || (is_memory(c) && clock_mono_ns() > c->guard.deadline_ns);
+}
+
+static int timed_out(const struct sqlite_conn *c, struct err *err)
+{
+  if (c->guard.speaker == SPEAKER_SCHEMA)
+    return err_set(err, "sql_timeout",
+                   "the step ran longer than a step may (%d ms) and was stopped: split "
+                   "it, or let it touch fewer rows",
+                   SCHEMA_STEP_MS);
+  return err_set(err, "sql_timeout",
+                 "the statement ran longer than it may (%d ms to write, %d ms to read) "
+                 "and was stopped: let it touch fewer rows, or add an index",
+                 SCRIPT_WRITE_MS, SCRIPT_READ_MS);
+}
+
+/* What looks like the machine's failure, but is only the statement's. */
+static const char *own_failure(const struct sqlite_conn *c)
+{
+  if (is_memory(c))
+    return "the statement needs more memory than it may take (64 MB, and 256 MB in a "
+           "schema): let it look at fewer rows at a time";
+  if ((c->rc & 0xff) == SQLITE_FULL && !sqlite__disk_refused())
+    return "the table has no row id left: with AUTOINCREMENT, none is free above the "
+           "largest that ever was";
+  return NULL;
+}
+
 int sqlite__script_failed(struct sqlite_conn *c, struct err *err)
 {
   struct err host;
   sqlite__conn_failed(c, &host);
   if (c->guard.denied[0])
     return err_set(err, "sql_forbidden", "%s", c->guard.denied);
-  if (c->guard.timed_out)
-    return err_set(err, "sql_timeout",
-                   "the statement ran longer than it may (%d ms to write, %d ms to read) "
-                   "and was stopped: let it touch fewer rows, or add an index",
-                   SCRIPT_WRITE_MS, SCRIPT_READ_MS);
+  bool late = is_late(c);
+  const char *own = own_failure(c);
+  if (own)
+    c->rc = SQLITE_ERROR;
+  if (late)
+    return timed_out(c, err);
+  if (own)
+    return err_set(err, "sql_error", "%s", own);
   if (sqlite__conn_grave(c)) {
     *err = host;
     return -1;
   }
+  if ((c->rc & 0xff) == SQLITE_TOOBIG)
+    return err_set(err, "sql_error",
+                   "a value or the statement is too big: %d MB and 1 MB "
+                   "are the limits",
+                   SCRIPT_VALUE >> 20);
   return err_set(err, "sql_error", "%s", sqlite3_errmsg(c->db));
 }
 
@@ -118,6 +164,21 @@ static sqlite3_stmt *get_statement(struct sqlite_conn *c, const char *sql,
   return kept->stmt;
 }
 
+/* Statements that hold much memory are not kept. */
+static void leave_statement(struct sqlite_conn *c, sqlite3_stmt *s)
+{
+  sqlite3_reset(s);
+  sqlite3_clear_bindings(s);
+  if (sqlite3_stmt_status(s, SQLITE_STMTSTATUS_MEMUSED, 0) <= KEPT_SIZE)
+    return;
+  struct sqlite_script *kept = c->scripts;
+  while (kept->stmt != s)
+    kept++;
+  free(kept->sql);
+  sqlite3_finalize(s);
+  *kept = c->scripts[--c->scripts_n];
+}
+
 void sqlite__scripts_fini(struct sqlite_conn *c)
 {
   for (size_t i = 0; i < c->scripts_n; i++) {
@@ -161,7 +222,11 @@ static int bind_all(sqlite3_stmt *s, const json_t *params, struct err *err)
                    wanted == 1 ? "" : "s", n, n == 1 ? "is" : "are");
   for (int i = 0; i < n; i++) {
     const json_t *value = json_array_get(params, (size_t)i);
-    if (bind_value(s, i + 1, value) != SQLITE_OK)
+    int rc = bind_value(s, i + 1, value);
+    if (rc == SQLITE_TOOBIG)
+      return err_set(err, "sql_error", "parameter %d is larger than %d MB", i + 1,
+                     SCRIPT_VALUE >> 20);
+    if (rc != SQLITE_OK)
       return err_set(err, "sql_error",
                      "parameter %d is %s: give null, a boolean, a number or a string",
                      i + 1, jx_kind(value));
@@ -183,10 +248,19 @@ static json_t *parse_params(const char *params, struct err *err)
 
 /* ---- rows ---- */
 
+static int too_many(struct err *err)
+{
+  return err_set(err, "sql_too_many_rows",
+                 "the answer has more than %d rows or %u MB: add a LIMIT", MAX_ROWS,
+                 MAX_BYTES >> 20);
+}
+
 static int put_text(struct buf *b, sqlite3_stmt *s, int column, struct err *err)
 {
   const char *text = sqlite__text(s, column);
   size_t len = (size_t)sqlite3_column_bytes(s, column);
+  if (b->len + len > MAX_BYTES)
+    return too_many(err);
   json_t *valid = json_stringn(text, len);
   if (!valid)
     return err_set(err, "sql_error",
@@ -256,9 +330,7 @@ static int put_rows(struct sqlite_conn *c, sqlite3_stmt *s, struct buf *b,
     if (put_row(b, s, err) < 0)
       return -1;
     if (n == MAX_ROWS || b->len > MAX_BYTES)
-      return err_set(err, "sql_too_many_rows",
-                     "the answer has more than %d rows or %u MB: add a LIMIT", MAX_ROWS,
-                     MAX_BYTES >> 20);
+      return too_many(err);
   }
   if (rc != SQLITE_DONE)
     return sqlite__script_failed(c, err);
@@ -268,12 +340,10 @@ static int put_rows(struct sqlite_conn *c, sqlite3_stmt *s, struct buf *b,
 
 /* ---- both kinds ---- */
 
-static void finish(sqlite3_stmt *s, json_t *values)
+static void finish(struct sqlite_conn *c, sqlite3_stmt *s, json_t *values)
 {
-  if (s) {
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
-  }
+  if (s)
+    leave_statement(c, s);
   json_decref(values);
 }
 
@@ -293,7 +363,7 @@ static int run_query(struct sqlite_conn *c, const char *sql, const char *params,
   if (bind_all(s, values, err) == 0)
     rc = put_rows(c, s, answer, err);
 done:
-  finish(s, values);
+  finish(c, s, values);
   return rc;
 }
 
@@ -320,7 +390,7 @@ static int run_exec(struct sqlite_conn *c, const char *sql, const char *params,
                (long long)sqlite3_last_insert_rowid(c->db));
   rc = 0;
 done:
-  finish(s, values);
+  finish(c, s, values);
   return rc;
 }
 

@@ -65,6 +65,7 @@
   X(STEPS, steps)                                                                        \
   X(STEP_ADD, step_add)                                                                  \
   X(HOST_TABLES, host_tables)                                                            \
+  X(MISNAMED, misnamed)                                                                  \
   X(KEY_ADD, key_add)                                                                    \
   X(KEYS, keys)                                                                          \
   X(JOB, job)                                                                            \

@@ -2,13 +2,14 @@
  *
  * A turn is one transaction over what was submitted while the last one ran, so that the
  * busier the store is, the more operations share a sync of the disk. Progress and
- * finishes go first, claims last, so that freed slots are filled in the same turn.
+ * finishes go first, claims last, so that freed slots are filled in the same turn. SQL of
+ * scripts goes behind all else but claims, for a short time only: nothing waits for it.
  *
  * An operation that fails takes back its own changes and leaves the others alone. Some
  * failures take the whole transaction with them (SQLite rolls back when a statement that
  * writes is interrupted, and scripts can say OR ROLLBACK): then the turn is played again
- * without the culprit, and what had not run yet is left for the next turn. Failures of
- * the disk fail every operation of the turn.
+ * without the culprit, and SQL of scripts is left for the next turn. Failures of the
+ * disk fail every operation of the turn.
  */
 #include "store/sqlite.h"
 
@@ -16,9 +17,12 @@
 
 #include <stdlib.h>
 
-/* A turn ends when one of these is reached; claims still run. */
+/* A turn ends when one of these is reached; SQL of scripts and claims still run. */
 #define TURN_ROWS 20000
 #define TURN_NS   (100 * CLOCK_MS)
+
+/* No more SQL of scripts begins in a turn after so long; one operation always does. */
+#define SCRIPTS_NS (50 * CLOCK_MS)
 
 enum slot_state {
   SLOT_WAITS, /* to run in this turn */
@@ -31,14 +35,14 @@ enum slot_state {
 struct slot {
   struct store_op *op;
   enum slot_state state;
-  int64_t count, cursor; /* of a bulk operation, as the turn found them */
+  int64_t count, cursor; /* of one that takes several turns, as this one found them */
 };
 
 struct turn {
   struct sqlite_writer *w;
   struct slot *slots;
   size_t n;
-  int64_t began_ns;
+  int64_t late_ns;             /* when the phase that runs begins no more operations */
   struct sqlite_memory before; /* the writer's, to go back to */
 };
 
@@ -147,20 +151,36 @@ static int run_slot(struct turn *t, struct slot *slot, struct err *err)
 
 /* ---- the turn ---- */
 
-static int phase_of(const struct store_op *op)
+enum phase { FINISHES, OTHERS, SCRIPTS, CLAIMS, PHASES };
+
+static enum phase phase_of(const struct store_op *op)
 {
-  if (op->kind == STORE_FINISH || op->kind == STORE_PROGRESS)
-    return 0;
-  return op->kind == STORE_CLAIM ? 2 : 1;
+  switch (op->kind) {
+  case STORE_FINISH:
+    return ((const struct store_finish *)op)->n_writes ? SCRIPTS : FINISHES;
+  case STORE_PROGRESS:
+    return FINISHES;
+  case STORE_EXEC:
+  case STORE_SCHEMA:
+    return SCRIPTS;
+  case STORE_CLAIM:
+    return CLAIMS;
+  default:
+    return OTHERS;
+  }
 }
 
-static int run_phase(struct turn *t, int phase, struct err *err)
+static int run_phase(struct turn *t, enum phase phase, struct err *err)
 {
+  if (phase == FINISHES)
+    t->late_ns = clock_mono_ns() + TURN_NS;
+  else if (phase == SCRIPTS)
+    t->late_ns = clock_mono_ns() + SCRIPTS_NS;
   for (size_t i = 0; i < t->n; i++) {
     struct slot *slot = &t->slots[i];
     if (slot->state != SLOT_WAITS || phase_of(slot->op) != phase)
       continue;
-    if (phase < 2 && clock_mono_ns() - t->began_ns > TURN_NS) {
+    if (phase != CLAIMS && clock_mono_ns() > t->late_ns) {
       slot->state = SLOT_LATER;
       continue;
     }
@@ -189,10 +209,9 @@ static int try_turn(struct turn *t, struct err *err)
   sqlite__conn_forgive(c);
   if (sqlite__run(c, SQL_BEGIN, NO_ARGS, err) < 0)
     return BROKE;
-  t->began_ns = clock_mono_ns();
   int rc = RAN;
-  for (int phase = 0; phase < 3 && rc == RAN; phase++)
-    rc = run_phase(t, phase, err);
+  for (int phase = FINISHES; phase < PHASES && rc == RAN; phase++)
+    rc = run_phase(t, (enum phase)phase, err);
   if (rc != RAN)
     return rc;
   if (save_memory(t, err) < 0 || sqlite__run(c, SQL_COMMIT, NO_ARGS, err) < 0)
@@ -207,26 +226,24 @@ void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types)
   w->memory.types = types;
 }
 
-/* A bulk operation goes from turn to turn and counts what it has done. */
-static struct store_bulk *bulk_of(struct store_op *op)
+/* Some operations go from turn to turn and count what they have done. */
+static void save_count(struct slot *slot)
 {
-  bool is_bulk = op->kind == STORE_REQUEUE || op->kind == STORE_PURGE;
-  return is_bulk ? (struct store_bulk *)op : NULL;
-}
-
-static void save_bulk(struct slot *slot)
-{
-  const struct store_bulk *bulk = bulk_of(slot->op);
-  if (!bulk)
+  const struct store_bulk *bulk = (const struct store_bulk *)slot->op;
+  if (slot->op->kind == STORE_EXPIRE)
+    slot->count = ((const struct store_expire *)slot->op)->count;
+  if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
     return;
   slot->count = bulk->count;
   slot->cursor = bulk->cursor;
 }
 
-static void restore_bulk(const struct slot *slot)
+static void restore_count(const struct slot *slot)
 {
-  struct store_bulk *bulk = bulk_of(slot->op);
-  if (!bulk)
+  struct store_bulk *bulk = (struct store_bulk *)slot->op;
+  if (slot->op->kind == STORE_EXPIRE)
+    ((struct store_expire *)slot->op)->count = slot->count;
+  if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
     return;
   bulk->count = slot->count;
   bulk->cursor = slot->cursor;
@@ -236,7 +253,7 @@ static void roll_back(struct turn *t)
 {
   struct sqlite_writer *w = t->w;
   for (size_t i = 0; i < t->n; i++)
-    restore_bulk(&t->slots[i]);
+    restore_count(&t->slots[i]);
   int rc = w->conn.rc;
   if (!sqlite3_get_autocommit(w->conn.db))
     sqlite__run(&w->conn, SQL_ROLLBACK, NO_ARGS, NULL);
@@ -246,15 +263,13 @@ static void roll_back(struct turn *t)
   w->memory = t->before;
 }
 
-/* Only what ran before the culprit runs again: a turn has at most one slow failure. */
+/* Without SQL of scripts, so that a turn has at most one slow failure. */
 static void play_again(struct turn *t)
 {
   for (size_t i = 0; i < t->n; i++) {
     struct slot *slot = &t->slots[i];
-    if (slot->state == SLOT_WAITS)
-      slot->state = SLOT_LATER;
-    else if (slot->state == SLOT_RAN || slot->state == SLOT_AGAIN)
-      slot->state = SLOT_WAITS;
+    if (slot->state != SLOT_OUT)
+      slot->state = phase_of(slot->op) == SCRIPTS ? SLOT_LATER : SLOT_WAITS;
   }
 }
 
@@ -326,7 +341,7 @@ static void fill(struct turn *t, struct sqlite_list *from)
     from->first = op->next;
     rows += rows_of(op);
     t->slots[t->n] = (struct slot){.op = op, .state = SLOT_WAITS};
-    save_bulk(&t->slots[t->n++]);
+    save_count(&t->slots[t->n++]);
   }
   if (!from->first)
     sqlite__list_init(from);

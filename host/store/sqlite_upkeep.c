@@ -5,9 +5,12 @@
  */
 #include "store/sqlite.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 #define STEP_ROWS 5000
+#define LOOK_NS   (100 * CLOCK_MS) /* of a step; one job at least is looked at */
 #define OUTCOME_UNKNOWN                                                                  \
   "{\"code\":\"outcome_unknown\",\"message\":\"Candy ended while this job ran, and it "  \
   "must not run twice: see what it did, then retry it by hand or leave it\"}"
@@ -111,8 +114,17 @@ struct step {
   int64_t ids[STEP_ROWS]; /* that fit, in order */
   size_t n;
   size_t seen;    /* rows looked at */
+  bool late;      /* there was no time for more */
   int64_t cursor; /* the last of them */
 };
+
+static void look_at_row(struct step *step, sqlite3_stmt *s)
+{
+  step->cursor = sqlite3_column_int64(s, 0);
+  step->seen++;
+  if (sqlite3_column_int(s, 1))
+    step->ids[step->n++] = step->cursor;
+}
 
 /* Looks at the next candidates, and keeps those that fit, as many as are still wanted. */
 static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned allowed,
@@ -122,16 +134,16 @@ static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned
   struct sqlite_filter f;
   sqlite__filter_init(&f, &bulk->filter, allowed);
   sqlite3_stmt *s = sqlite__filter_prepare(c, &f, "bulk", err);
-  int64_t wanted = bulk->max - bulk->count;
+  int64_t wanted = bulk->max - bulk->count, deadline = clock_mono_ns() + LOOK_NS;
   int rc = s ? sqlite__filter_range(c, &f, s, bulk->cursor, INT64_MAX, err) : -1;
   sqlite__bind_named(s, ":window", arg_int(STEP_ROWS));
   if (rc == 0)
     rc = sqlite__next(c, s, err);
-  for (; rc > 0 && (int64_t)step->n < wanted; rc = sqlite__next(c, s, err)) {
-    step->cursor = sqlite3_column_int64(s, 0);
-    step->seen++;
-    if (sqlite3_column_int(s, 1))
-      step->ids[step->n++] = step->cursor;
+  while (rc > 0 && (int64_t)step->n < wanted && !step->late) {
+    look_at_row(step, s);
+    step->late = clock_mono_ns() > deadline;
+    if (!step->late)
+      rc = sqlite__next(c, s, err);
   }
   sqlite3_finalize(s);
   sqlite__filter_fini(&f);
@@ -179,7 +191,8 @@ static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned 
   if (rc == 0) {
     bulk->count += (int64_t)step->n;
     bulk->cursor = step->cursor;
-    rc = step->seen == STEP_ROWS && bulk->count < bulk->max ? TURN_AGAIN : 0;
+    bool more = step->late || step->seen == STEP_ROWS;
+    rc = more && bulk->count < bulk->max ? TURN_AGAIN : 0;
   }
   free(step);
   return rc;

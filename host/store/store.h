@@ -1,10 +1,11 @@
 /* The store: everything durable, behind one seam.
  *
  * The loop submits operations; a backend gathers them into turns, one transaction each
- * (progress and finishes first, claims last, everything else in order between), and
- * calls `done` on the loop after the commit is on disk, in the order of submission.
- * Nothing is promised to anyone before. Reads run apart from the writer and see what was
- * committed when they begin. What makes a turn too long is left for the next one.
+ * (progress and finishes first, then the rest in order, then what carries SQL of scripts,
+ * claims last), and calls `done` on the loop after the commit is on disk, in the order of
+ * submission. Nothing is promised to anyone before. Reads run apart from the writer and
+ * see what was committed when they begin. What makes a turn too long is left for the next
+ * one.
  *
  * Who owns what: the caller allocates an operation and all that it points to, keeps it
  * until `done`, and releases it there. What the store hands out hangs on the operation
@@ -115,8 +116,9 @@ struct store_job {
   size_t payload_len;
 };
 
-/* Takes up to max jobs in order of (priority, sequence), queues in turn, and only types
- * that STORE_TYPES named. Others met on the way are set aside at no further cost. */
+/* Takes up to max jobs, and about 8 MB of them, in order of (priority, sequence), queues
+ * in turn, and only types that STORE_TYPES named. Others met on the way are set aside at
+ * no further cost. */
 struct store_claim {
   struct store_op op;
   size_t max;
@@ -216,12 +218,13 @@ struct store_bulk {
   int64_t cursor; /* the store's */
 };
 
-/* Forgets finished jobs past their time, in small steps. */
+/* Forgets finished jobs past their time, in small steps: many of them take several turns,
+ * each of which stands for itself. */
 struct store_expire {
   struct store_op op;
   int64_t completed_ms, dead_ms; /* ages */
   int64_t max;
-  int64_t count; /* out: == max when there may be more */
+  int64_t count; /* out, from 0: == max when there may be more */
 };
 
 /* SQL of scripts: only tables that scripts own, within budgets of time and rows.

@@ -71,7 +71,8 @@ struct pool {
 
   struct worker *seats;
   int n_seats;
-  int64_t looked_ns; /* when watch.c last looked */
+  int64_t looked_ns;   /* when watch.c last looked */
+  int64_t forgiven_ns; /* the end of the last time in which the host was stopped itself */
   uv_timer_t watch;
   uv_timer_t grace;
   uv_timer_t retry; /* a claim that failed */

@@ -95,6 +95,8 @@ static int64_t still_since(struct worker *w, int64_t now, uint32_t *current)
   int64_t since =
       busy == PAGE_IDLE ? unheard_since(w, now) : atomic_load(&page->since_ns);
   *current = busy == PAGE_JOB ? atomic_load(&page->current) : UINT32_MAX;
+  if (since && since < w->pool->forgiven_ns)
+    since = w->pool->forgiven_ns;
   return since && now - since >= STILL_NS ? since : 0;
 }
 
@@ -140,6 +142,7 @@ static void look_at(struct worker *w, int64_t now)
 
 static void forgive(struct pool *p, int64_t from, int64_t to)
 {
+  p->forgiven_ns = to;
   for (int i = 0; i < p->n_seats; i++)
     if (p->seats[i].process)
       give_rest(&p->seats[i], UINT32_MAX, from, to);

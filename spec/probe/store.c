@@ -12,6 +12,7 @@
 
 #include "store/cases_finish.h"
 #include "store/cases_life.h"
+#include "store/cases_limits.h"
 #include "store/cases_look.h"
 #include "store/cases_queue.h"
 #include "store/cases_script.h"
@@ -86,6 +87,20 @@ static const struct {
     CASE(sql_that_is_forbidden),
     CASE(sql_budgets),
     CASE(a_slow_statement_fails_alone),
+    CASE(functions_of_sql),
+    CASE(calls_that_would_take_long),
+    CASE(memory_has_an_end),
+    CASE(memory_of_writes),
+    CASE(no_row_id_left),
+    CASE(slow_writes_let_others_pass),
+    CASE(claims_have_an_end_in_bytes),
+    CASE(bulk_over_large_payloads),
+    CASE(names_of_the_database),
+    CASE(json_tables),
+    CASE(statements_that_declare),
+    CASE(a_slow_step),
+    CASE(completed_jobs_have_no_error),
+    CASE(retention_of_many),
     CASE(schemas),
     CASE(schemas_that_fail),
     CASE(values_by_key),

@@ -3,10 +3,14 @@
  * A store's file in trouble: store_file FOLDER, with commands on standard input, one a
  * line, and an answer a line.
  *
- *   add N          enqueues N jobs of 10 kB, one by one: "added N", or "CODE after N:
- * TEXT" remove FILE    removes a file count          how many jobs are available:
- * "available N" backup FILE    "done", or "CODE: TEXT" leave          ends without
- * closing the store
+ *   add N          enqueues N jobs of 10 kB, one by one: "added N", or
+ *                  "CODE after N: TEXT"
+ *   remove FILE    removes a file
+ *   count          how many jobs are available: "available N"
+ *   schema SQL     a step of a script's tables: "done", or "CODE: TEXT"
+ *   exec SQL       a script's statement: the answer, or "CODE: TEXT"
+ *   backup FILE    "done", or "CODE: TEXT"
+ *   leave          ends without closing the store
  *
  * When the store does not open, that is the only line: "CODE: TEXT".
  */
@@ -72,6 +76,23 @@ static void backup(const char *file)
     uv_run(loop, UV_RUN_ONCE);
 }
 
+static void declare(const char *step)
+{
+  if (apply_schema("s", &step, 1) < 0)
+    say_error(&last_err);
+  else
+    puts("done");
+}
+
+static void execute(const char *text)
+{
+  const char *answer = EXEC(text);
+  if (last_err.code[0])
+    say_error(&last_err);
+  else
+    puts(answer);
+}
+
 static void obey(char *line)
 {
   char *argument = strchr(line, ' ');
@@ -83,6 +104,10 @@ static void obey(char *line)
     puts(unlink(argument) == 0 ? "removed" : strerror(errno));
   else if (strcmp(line, "count") == 0)
     count();
+  else if (strcmp(line, "schema") == 0 && argument)
+    declare(argument);
+  else if (strcmp(line, "exec") == 0 && argument)
+    execute(argument);
   else if (strcmp(line, "backup") == 0 && argument)
     backup(argument);
   else if (strcmp(line, "leave") == 0)

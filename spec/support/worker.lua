@@ -53,6 +53,12 @@ local function files_of(sources)
   for _, file in ipairs(files) do
     file.name = file.name or file.path:gsub("^scripts/", ""):gsub("%.lua$", "")
       :gsub("/", ".")
+    if file.path:find("[\128-\255]") then
+      file.path_hex = file.path:gsub(".", function(byte)
+        return ("%02x"):format(byte:byte())
+      end)
+      file.path = nil
+    end
   end
   return files
 end

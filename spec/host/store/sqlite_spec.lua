@@ -139,6 +139,41 @@ describe("the file of the SQLite store", function()
     end
   end)
 
+  it("tells a full disk from a statement that finds no row id", function()
+    local disk = small_disk()
+    if disk then
+      local lines = store({
+        "schema create table t (id integer primary key autoincrement, a)",
+        "exec insert into t (id) values (9223372036854775807)",
+        "exec insert into t (a) values (1)", "add 1",
+        "exec insert into t (id, a) with recursive c (n) as (select 1 union all "
+          .. "select n + 1 from c where n < 50) select n, randomblob(100000) from c",
+        "count" }, disk)
+      assert.equal("done", lines[1])
+      tells(lines[3], "sql_error: ", "row id")
+      assert.equal("added 1", lines[4])
+      tells(lines[5], "store_full: ", disk, "make room")
+      assert.equal("available 1", lines[6])
+    end
+  end)
+
+  it("is readable for its owner alone", function()
+    store({ "add 1", "leave" })
+    for _, ending in ipairs({ "", "-wal", "-shm" }) do
+      local stat = assert(uv.fs_stat(folder .. "/candy.db" .. ending))
+      assert.equal(384, stat.mode % 512, "candy.db" .. ending)
+    end
+  end)
+
+  it("leaves other files alone when it makes a backup", function()
+    local copy = folder .. "/copy.db"
+    program.write(copy .. ".part", "mine")
+    assert.same({ "done", code = 0 }, store({ "backup " .. copy }))
+    local file = assert(io.open(copy .. ".part", "rb"))
+    assert.equal("mine", file:read("*a"))
+    file:close()
+  end)
+
   it("is copied whole by a backup, which opens as a store", function()
     local copy = folder .. "/copy.db"
     assert.same({ "added 50", "done", code = 0 }, store({ "add 50", "backup " .. copy }))

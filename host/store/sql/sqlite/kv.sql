@@ -36,6 +36,20 @@ select (select count(*) from sqlite_master where lower(name) glob 'candy_*')
   + (select count(*) from sqlite_master m, pragma_foreign_key_list(m.name) f
      where m.type = 'table' and lower(f."table") glob 'candy_*')
 
+-- What a step of a schema may not leave behind: tables that hide SQLite's own, which the
+-- host's queries use (second column 1), and views and triggers that name the host's. It
+-- uses no such table itself.
+-- name: misnamed
+select name, 1 from sqlite_master
+where type in ('table', 'view') and (lower(name) glob 'pragma_*' or lower(name) in (
+  'json_each', 'json_tree', 'generate_series', 'dbstat', 'bytecode', 'tables_used',
+  'fts3', 'fts4', 'fts5', 'fts3tokenize', 'fts4aux', 'fts5vocab', 'rtree', 'rtree_i32',
+  'geopoly', 'series', 'completion'))
+union all
+select name, 0 from sqlite_master
+where type in ('view', 'trigger') and ' ' || lower(sql) glob '*[^a-z0-9_]candy_*'
+limit 1
+
 -- name: key_add
 insert into candy_api_key (name, hash, created_at) values (?1, ?2, ?3)
   on conflict (name) do update set hash = excluded.hash, created_at = excluded.created_at

@@ -67,7 +67,7 @@ delete from candy_progress where id between ?1 and ?2
 delete from candy_job_tag where id between ?1 and ?2
 
 -- name: free_pages
-select freelist_count from pragma_freelist_count
+pragma freelist_count
 
 -- name: vacuum_step
 pragma incremental_vacuum(64)
