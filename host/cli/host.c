@@ -262,28 +262,25 @@ static int listen_tcp(struct host *h, struct err *err)
   return 0;
 }
 
-/* The folder is locked, and so is a database that lies elsewhere. */
-static int lock_all(struct host *h, struct err *err)
+int host_lock(const struct conf *conf, char **data, struct err *err)
 {
   char full[PATH_MAX];
-  const char *store = h->conf->store;
-  if (lock_folder(h->conf->data, err) < 0)
+  if (lock_folder(conf->data, err) < 0)
     return -1;
-  h->data = mem_strdup(realpath(h->conf->data, full) ? full : h->conf->data);
-  if (strlen(h->data) > PATH_LONGEST)
-    return err_set(
-        err, "data_path_too_long",
-        "the path of the data folder has %zu bytes, and SQLite takes %d at most; "
-        "choose another one by --data",
-        strlen(h->data), PATH_LONGEST);
-  if (strncmp(store, "sqlite:", 7) == 0 && store[7])
-    return lock_database(store + 7, err);
+  *data = mem_strdup(realpath(conf->data, full) ? full : conf->data);
+  if (strlen(*data) > PATH_LONGEST)
+    return err_set(err, "data_path_too_long",
+                   "the path of the data folder has %zu bytes, and SQLite takes %d at "
+                   "most; choose another one by --data",
+                   strlen(*data), PATH_LONGEST);
+  if (strncmp(conf->store, "sqlite:", 7) == 0 && conf->store[7])
+    return lock_database(conf->store + 7, err);
   return 0;
 }
 
 static int start(struct host *h, struct err *err)
 {
-  if (lock_all(h, err) < 0)
+  if (host_lock(h->conf, &h->data, err) < 0)
     return -1;
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
       open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)

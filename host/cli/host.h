@@ -22,4 +22,8 @@ struct host_ready {
 int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),
              struct err *err);
 
+/* Locks the data folder, and the database where it lies elsewhere, for the life of the
+ * process. Returns 0 and the folder's full path (the caller frees it), or -1 with err. */
+int host_lock(const struct conf *conf, char **data, struct err *err);
+
 #endif

@@ -15,8 +15,9 @@
 
 #define DOOR_JOBS_MAX     10000
 #define DOOR_PROBLEMS_MAX 20
-#define DOOR_PAYLOAD_MAX  ((size_t)24 * 1024 * 1024) /* well within a channel's message  \
-                                                      */
+#define DOOR_PAYLOAD_MAX                                                                 \
+  ((size_t)24 * 1024 * 1024) /* well within a channel's message                          \
+                              */
 
 struct door_batch { /* {0} is an empty one */
   struct arena memory;
