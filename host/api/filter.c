@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#define SEARCH_MAX 200 /* each byte is looked for in every payload */
+
 static void problem(struct api_filter *f, const char *field, const char *code,
                     const char *message)
 {
@@ -64,6 +66,8 @@ static void read_tag(struct api_filter *f, const char *text)
 
 static void read_search(struct api_filter *f, const char *text)
 {
+  if (strlen(text) > SEARCH_MAX)
+    problem(f, "search", "invalid", "must have at most 200 bytes");
   f->filter.search = arena_strdup(&f->memory, text);
 }
 

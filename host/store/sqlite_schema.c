@@ -31,6 +31,7 @@ static int run_step(struct sqlite_conn *c, const char *sql, struct err *err)
 {
   while (*sql) {
     sqlite3_stmt *s = NULL;
+    c->guard.patterns = 0;
     int rc = sqlite3_prepare_v2(c->db, sql, -1, &s, &sql);
     while (rc == SQLITE_OK || rc == SQLITE_ROW)
       rc = s ? sqlite3_step(s) : SQLITE_DONE;
