@@ -165,6 +165,7 @@ struct store_finish {
   struct store_op op;
   int64_t id, lease;
   enum store_outcome outcome;
+  enum store_verdict verdict; /* out; status is -1 only if the whole turn failed */
   int64_t delay_ms;           /* RETRY, SNOOZE */
   int64_t began_at;           /* 0: unknown */
   const char *worker;         /* who ran it, for the history; NULL: nobody */
@@ -174,7 +175,6 @@ struct store_finish {
   size_t n_writes;
   struct store_new *children; /* OK: enqueued with the finish */
   size_t n_children;
-  enum store_verdict verdict; /* out; status is -1 only if the whole turn failed */
 };
 
 /* At start: what this host ran before it died goes back to its place, uncounted; jobs
