@@ -1,6 +1,7 @@
 /* Putting a host together: see host.h for the order. */
 #include "cli/host.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <sodium.h>
@@ -27,7 +28,7 @@
 
 struct host {
   const struct conf *conf;
-  void (*ready)(const struct host_ready *info);
+  int (*ready)(const struct host_ready *info);
   uv_loop_t loop;
   uv_signal_t signals[3];
   uv_timer_t settle;
@@ -103,6 +104,7 @@ static void store_broke(void *arg, const struct err *err)
 {
   (void)arg;
   log_line(LOG_ERROR, NULL, "the store can't be trusted any more: %s", err->text);
+  log_close();
   _exit(1); /* what was acknowledged is on disk; the next start reads it from there */
 }
 
@@ -131,12 +133,25 @@ static void key_added(void *arg, const char *made, const struct err *err)
 {
   struct host *h = arg;
   struct host_ready info = {.url = h->url, .data = h->data, .admin_key = made};
+  struct err why;
   if (err) {
     fail(h, err);
-  } else {
-    h->is_ready = !h->stopping;
-    h->ready(&info);
+    return;
   }
+  int shown = h->ready(&info);
+  if (shown < 0)
+    err_set(&why, "stdout", "cannot tell on standard output that the host is ready: %s%s",
+            strerror(errno),
+            made ? "; the admin key that was made is lost (the README tells how to get "
+                   "another one)"
+                 : "");
+  if (shown < 0 && made) {
+    fail(h, &why);
+    return;
+  }
+  if (shown < 0)
+    log_line(LOG_WARN, NULL, "%s", why.text);
+  h->is_ready = !h->stopping;
 }
 
 static void pool_ready(void *arg, const struct err *err)
@@ -348,8 +363,10 @@ static void stop(struct host *h)
 static void on_signal(uv_signal_t *handle, int number)
 {
   struct host *h = handle->data;
-  if (h->stopping)
+  if (h->stopping) {
+    log_close();
     _exit(1); /* what runs is given back at the next start */
+  }
   log_line(LOG_INFO, NULL, "%s: stopping; jobs that run may finish within %lld s",
            number == SIGTERM ? "SIGTERM" : "interrupted",
            (long long)(h->conf->stop_grace / 1000));
@@ -393,7 +410,7 @@ static void release(struct host *h)
   free(h->url);
 }
 
-int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),
+int host_run(const struct conf *conf, int (*ready)(const struct host_ready *info),
              struct err *err)
 {
   struct host h = {.conf = conf, .ready = ready};

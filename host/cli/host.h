@@ -17,9 +17,10 @@ struct host_ready {
   const char *admin_key; /* NULL unless it has just been made */
 };
 
-/* Runs until it is told to stop by SIGTERM or SIGINT. `ready` is called once. Returns 0,
+/* Runs until it is told to stop by SIGTERM or SIGINT. `ready` is called once; it
+ * returns -1 (with errno) when it could not tell what it got. Returns 0,
  * or -1 with err. */
-int host_run(const struct conf *conf, void (*ready)(const struct host_ready *info),
+int host_run(const struct conf *conf, int (*ready)(const struct host_ready *info),
              struct err *err);
 
 /* Locks the data folder, and the database where it lies elsewhere, for the life of the

@@ -1,4 +1,5 @@
 /* candy run: one line on standard output when the host is ready, and nothing else. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,19 @@ static void print_for_people(const struct host_ready *info)
   putchar('\n');
 }
 
-static void ready(const struct host_ready *info)
+static int ready(const struct host_ready *info)
 {
   if (isatty(STDOUT_FILENO))
     print_for_people(info);
   else
     print_for_programs(info);
-  fflush(stdout);
+  if (fflush(stdout) == 0)
+    return 0;
+  int why = errno;
+  if (!freopen("/dev/null", "w", stdout)) /* nobody will read what is left in it */
+    clearerr(stdout);
+  errno = why;
+  return -1;
 }
 
 int cmd_run(struct conf *conf, const struct cli_args *args)

@@ -54,9 +54,10 @@ static int lock_file(const char *file, char pid[32])
   if (fd < 0)
     return -1;
   if (fcntl(fd, F_SETLK, &lock) < 0) {
+    int held = errno == EAGAIN || errno == EACCES;
     read_pid(fd, pid);
-    close(fd);
-    return 1;
+    close(fd); /* there is no other descriptor whose lock this would drop */
+    return held ? 1 : -1;
   }
   write_pid(fd);
   return 0;

@@ -14,14 +14,16 @@ static void store(_Atomic uint32_t *at, uint32_t value)
   atomic_store_explicit(at, value, memory_order_release);
 }
 
-/* Memory was refused: the heap is too full for this worker to be of further use. */
+/* Memory was refused: the heap is too full for this worker to be of further use. A file
+ * that asked for too much while it loaded is left out, and its memory is free again. */
 static void note_refusals(struct worker *w)
 {
   if (w->memory.refused == 0)
     return;
   w->memory.refused = 0;
-  if (w->running)
-    w->running->refused = true;
+  if (!w->running)
+    return;
+  w->running->refused = true;
   if (!w->replace_sent)
     channel_send_control(w->channel, MESSAGE_REPLACE, "", 0);
   w->replace_sent = true;

@@ -234,7 +234,7 @@ void dispatch__done(struct worker *w, const char *body, size_t len)
   }
   end_flight(w, &m);
   dispatch__close_flight(w, m.cell);
-  w->finished++;
+  w->finished += m.outcome != MESSAGE_SKIPPED;
   w->deaths = 0;
   dispatch__pump(w->pool);
 }

@@ -57,17 +57,42 @@ static void log_line(struct worker *w, const char *body, size_t len)
   free(text);
 }
 
+/* A seat that nobody sits on or is due to; else NULL. */
+static struct worker *free_seat(struct pool *p)
+{
+  for (int i = 0; i < p->n_seats; i++)
+    if (p->seats[i].state == WORKER_DOWN &&
+        !uv_is_active((uv_handle_t *)&p->seats[i].restart))
+      return &p->seats[i];
+  return NULL;
+}
+
+/* Ends a worker that has been leaving already; its jobs are rescued. */
+static void make_room(struct worker *but)
+{
+  struct pool *p = but->pool;
+  for (int i = 0; i < p->n_seats; i++) {
+    struct worker *w = &p->seats[i];
+    if (w != but && w->state == WORKER_LEAVING && !process_killed(w->process)) {
+      process_kill(w->process, "killed: it had been leaving, and others need its seat");
+      return;
+    }
+  }
+}
+
 /* It leaves, and may take its time: somebody else begins on a free seat. */
 static void replace(struct worker *w)
 {
   struct pool *p = w->pool;
+  if (w->state != WORKER_READY || p->state != POOL_RUNNING)
+    return;
+  struct worker *next = free_seat(p);
   worker__leave(w);
-  for (int i = 0; i < p->n_seats && p->state == POOL_RUNNING; i++)
-    if (p->seats[i].state == WORKER_DOWN &&
-        !uv_is_active((uv_handle_t *)&p->seats[i].restart)) {
-      worker__start(&p->seats[i]);
-      return;
-    }
+  p->restarts++;
+  if (next)
+    worker__start(next);
+  else
+    make_room(w);
 }
 
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)

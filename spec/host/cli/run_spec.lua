@@ -59,6 +59,20 @@ describe("the start", function()
     assert.are.equal(0, (host:stop()))
   end)
 
+  it("stops where the key that it made cannot be shown, and only there", function()
+    local command = ("exec '%s' run --port 0 --data '%s/data' >/dev/full"):format(
+      candy.program, folder)
+    local run = candy.spawn("sh", { "-c", command }, { cwd = folder })
+    assert.are.equal(1, (candy.join(run)))
+    contains(run.err.text, "standard output", "No space left", "admin key", "README")
+    run = candy.spawn("sh", { "-c", command }, { cwd = folder })
+    poll.wait_for(function()
+      return run.err.text:find("standard output", 1, true)
+    end, 30, "the host to say it")
+    uv.kill(run.pid, "sigterm")
+    assert.are.equal(0, (candy.join(run)))
+  end)
+
   it("takes the admin key from CANDY_ADMIN_KEY", function()
     local key = "a-key-that-was-chosen-beforehand"
     local host = start({ env = { CANDY_ADMIN_KEY = key } })

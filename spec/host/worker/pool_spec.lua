@@ -313,6 +313,7 @@ describe("files that do not load", function()
         ["option.lua"] = 'local c = require("candy")\n'
           .. 'c.task("x", { retires = 3 }, print)',
         ["caf\233.lua"] = "-- a name that is no UTF-8",
+        ["hungry.lua"] = "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i end",
         ["large.lua"] = ("-"):rep(5 * 1024 * 1024),
         ["raises.lua"] = "\n\nerror('on purpose')",
         ["syntax.lua"] = "local x = = 1",
@@ -342,11 +343,17 @@ describe("files that do not load", function()
     assert.is_truthy(problem("large.lua"):find("4 MiB", 1, true))
     assert.is_truthy(problem("caf?.lua"):find("UTF-8", 1, true))
     assert.is_nil(problem("a_neighbour.lua"))
-    assert.are.equal(8, host:request("GET", "/health").json.scripts.failed)
+    assert.is_truthy(problem("hungry.lua"):find("memory", 1, true))
+    assert.are.equal(9, host:request("GET", "/health").json.scripts.failed)
   end)
 
   it("leave their neighbours running", function()
-    assert.are.equal("completed", host:wait(host:push("neighbour")).state)
+    for _ = 1, 10 do
+      assert.are.equal("completed", host:wait(host:push("neighbour")).state)
+    end
+    local workers = host:request("GET", "/health").json.workers
+    assert.are.equal(2, workers.alive)
+    assert.is_nil(host:log():find("is gone: ended with", 1, true))
   end)
 
   it("declare nothing", function()
