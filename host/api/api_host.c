@@ -46,8 +46,8 @@ static json_t *scripts_json(const struct api *a)
   json_t *files = pool_files(a->parts.pool), *file;
   int failed = 0;
   size_t i;
-  json_array_foreach(files, i, file) failed +=
-      json_is_object(json_object_get(file, "error"));
+  json_array_foreach(files, i, file)
+    failed += json_is_object(json_object_get(file, "error"));
   json_t *scripts =
       json_pack("{s:i, s:i, s:i}", "files", (int)json_array_size(files), "failed", failed,
                 "tasks", (int)catalog_count(pool_catalog(a->parts.pool)));
@@ -117,8 +117,7 @@ static json_t *definitions(const struct catalog *catalog)
 {
   json_t *items = json_array(), *declared;
   size_t i;
-  json_array_foreach(json_object_get(catalog_manifest(catalog), "tasks"), i, declared)
-  {
+  json_array_foreach(json_object_get(catalog_manifest(catalog), "tasks"), i, declared) {
     const struct catalog_task *task = catalog_find(catalog, jx_str(declared, "name", ""));
     json_array_append_new(items, definition(task, declared));
   }

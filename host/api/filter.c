@@ -151,8 +151,7 @@ static char *as_text(struct api_filter *f, const json_t *value)
     buf_puts(&b, json_string_value(value));
   else if (json_is_integer(value))
     buf_printf(&b, "%lld", (long long)json_integer_value(value));
-  json_array_foreach(value, i, element)
-  {
+  json_array_foreach(value, i, element) {
     char *part = as_text(f, element);
     buf_printf(&b, "%s%s", i ? "," : "", part);
   }
@@ -167,7 +166,7 @@ void api_filter_json(struct api_filter *f, const json_t *body, const char *const
   json_t *value;
   *f = (struct api_filter){0};
   json_object_foreach((json_t *)(uintptr_t)body, name, value)
-      read_field(f, name, as_text(f, value), others);
+    read_field(f, name, as_text(f, value), others);
 }
 
 void api_filter_fini(struct api_filter *f)

@@ -85,6 +85,12 @@ json_t *jx_id(int64_t id)
   return json_sprintf("%" PRId64, id);
 }
 
+json_t *jx_error(const char *code, const char *message)
+{
+  return json_pack("{s:s, s:o}", "code", code, "message",
+                   jx_string(message, strlen(message)));
+}
+
 const char *jx_kind(const json_t *value)
 {
   static const char *const kinds[] = {"an object", "an array", "a string", "an integer",

@@ -34,6 +34,10 @@ json_t *jx_string(const char *bytes, size_t len);
  */
 json_t *jx_id(int64_t id);
 
+/* {code, message}: an error as the history, the API and workers have it. New reference.
+ */
+json_t *jx_error(const char *code, const char *message);
+
 /* What kind of value it is, for messages: "an object", "a string", "null"... */
 const char *jx_kind(const json_t *value);
 

@@ -36,10 +36,9 @@ static const char *skip_value(const char *p)
   return p;
 }
 
-struct json_span json_span_trim(const char *text, size_t len)
+struct json_span json_span_trim(const char *text)
 {
   const char *at = skip_space(text);
-  (void)len;
   return (struct json_span){at, (size_t)(skip_value(at) - at)};
 }
 

@@ -12,7 +12,7 @@ struct json_span {
 };
 
 /* The value itself, without white space around it. */
-struct json_span json_span_trim(const char *text, size_t len);
+struct json_span json_span_trim(const char *text);
 
 /* Walks the elements of an array: *at starts NULL. Returns false behind the last one. */
 bool json_span_next(struct json_span array, const char **at, struct json_span *element);

@@ -132,8 +132,7 @@ static int enter_map(struct loading *l, const struct node *node, struct rule *ru
   size_t i = 0;
   rule->count = json_object_size(rule->value);
   rule->nodes = mem_alloc(rule->count * sizeof(struct node *));
-  json_object_foreach(rule->value, key, value)
-  {
+  json_object_foreach(rule->value, key, value) {
     rule->nodes[i] =
         schema__enter(l, value, node, node->resource, tail_of(rule->word->name, key));
     if (!rule->nodes[i++])

@@ -52,8 +52,7 @@ static int take_vocabularies(struct loading *l, struct node *node, json_t *wante
   const char *uri;
   json_t *needed;
   node->resource->vocabularies = VOCAB_CORE | VOCAB_NOTES;
-  json_object_foreach(wanted, uri, needed)
-  {
+  json_object_foreach(wanted, uri, needed) {
     unsigned known = vocabulary(uri);
     node->resource->vocabularies |= known;
     if (!known && json_is_true(needed))

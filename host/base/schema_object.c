@@ -13,8 +13,7 @@ SCHEMA_LOAD(patterns)
   char why[256];
   size_t i = 0, at;
   rule->patterns = mem_alloc(rule->count * sizeof(struct schema_pattern *));
-  json_object_foreach(rule->value, text, value)
-  {
+  json_object_foreach(rule->value, text, value) {
     (void)value;
     rule->patterns[i] = schema__pattern_new(text, strlen(text), why, &at);
     if (!rule->patterns[i++])
@@ -32,8 +31,7 @@ SCHEMA_CHECK(properties)
   size_t i = 0;
   bool ok = true;
   (void)node;
-  json_object_foreach(rule->value, key, value)
-  {
+  json_object_foreach(rule->value, key, value) {
     const struct node *schema = rule->nodes[i++];
     void *iter = json_object_iter_at(spot->value, key);
     if (!iter)
@@ -96,8 +94,7 @@ static char *known_fields(const struct node *node)
   const char *key;
   json_t *value;
   const struct rule *named = schema__rule(node, "properties");
-  json_object_foreach(named ? named->value : NULL, key, value)
-  {
+  json_object_foreach(named ? named->value : NULL, key, value) {
     (void)value;
     if (b.len + strlen(key) > LISTED) {
       buf_puts(&b, b.len ? ", ..." : "");
@@ -189,8 +186,7 @@ SCHEMA_CHECK(dependent_schemas)
   size_t i = 0;
   bool ok = true;
   (void)node;
-  json_object_foreach(rule->value, key, value)
-  {
+  json_object_foreach(rule->value, key, value) {
     const struct node *schema = rule->nodes[i++];
     if (json_object_get(spot->value, key))
       ok = schema__fits(run, schema, spot) && ok;

@@ -137,7 +137,8 @@ static void canon_array(struct buf *b, const json_t *array)
   size_t i;
   json_t *item;
   buf_putc(b, '[');
-  json_array_foreach(array, i, item) schema__canon(b, item);
+  json_array_foreach(array, i, item)
+    schema__canon(b, item);
   buf_putc(b, ']');
 }
 

@@ -37,8 +37,7 @@ SCHEMA_LOAD(type)
                               "number, integer, boolean or null";
   if (json_is_string(rule->value))
     rule->types = type_of(json_string_value(rule->value));
-  json_array_foreach(rule->value, i, item)
-  {
+  json_array_foreach(rule->value, i, item) {
     unsigned type = type_of(json_string_value(item));
     if (!type)
       return bad(l, node, rule, wrong);
@@ -332,8 +331,7 @@ static int check_names(struct loading *l, const struct node *node,
   json_t *name;
   if (!json_is_array(list))
     return bad(l, node, rule, "must list the names of fields");
-  json_array_foreach(list, i, name)
-  {
+  json_array_foreach(list, i, name) {
     if (!json_is_string(name))
       return bad(l, node, rule, "must list the names of fields, all strings");
   }
@@ -349,8 +347,7 @@ SCHEMA_LOAD(dependent_names)
 {
   const char *key;
   json_t *list;
-  json_object_foreach(rule->value, key, list)
-  {
+  json_object_foreach(rule->value, key, list) {
     if (check_names(l, node, rule, list))
       return -1;
   }
@@ -364,8 +361,7 @@ static bool has_all(struct run *run, const struct spot *spot, const json_t *name
   size_t i;
   json_t *name;
   bool ok = true;
-  json_array_foreach(names, i, name)
-  {
+  json_array_foreach(names, i, name) {
     const char *key = json_string_value(name);
     size_t len = json_string_length(name);
     if (json_object_getn(spot->value, key, len))
@@ -392,8 +388,7 @@ SCHEMA_CHECK(dependent_required)
   json_t *names;
   bool ok = true;
   (void)node;
-  json_object_foreach(rule->value, key, names)
-  {
+  json_object_foreach(rule->value, key, names) {
     if (json_object_get(spot->value, key))
       ok = has_all(run, spot, names, key) && ok;
   }

@@ -16,8 +16,7 @@ static void print_errors(const json_t *errors)
 {
   size_t i;
   const json_t *one;
-  json_array_foreach(errors, i, one)
-  {
+  json_array_foreach(errors, i, one) {
     struct buf line = {0};
     text_clean(&line, jx_str(one, "pointer", ""));
     buf_puts(&line, ": ");

@@ -12,7 +12,8 @@ static int count_errors(const json_t *files)
   int n = 0;
   size_t i;
   json_t *file;
-  json_array_foreach(files, i, file) n += json_is_object(json_object_get(file, "error"));
+  json_array_foreach(files, i, file)
+    n += json_is_object(json_object_get(file, "error"));
   return n;
 }
 
@@ -29,7 +30,8 @@ static void print_for_people(const json_t *manifest)
   const json_t *files = json_object_get(manifest, "files");
   size_t i;
   json_t *file;
-  json_array_foreach(files, i, file) print_file(file);
+  json_array_foreach(files, i, file)
+    print_file(file);
   printf("%zu files, %zu tasks, %d errors\n", json_array_size(files),
          json_array_size(json_object_get(manifest, "tasks")), count_errors(files));
 }

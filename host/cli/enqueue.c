@@ -169,7 +169,7 @@ static bool has_ended(const char *state)
 /* The result as the bytes that the host sent. */
 static void print_result(const struct ask *ask)
 {
-  struct json_span job = json_span_trim(ask->text.data, ask->text.len);
+  struct json_span job = json_span_trim(ask->text.data);
   struct json_span result;
   if (json_span_member(job, "result", &result))
     fwrite(result.at, 1, result.len, stdout);

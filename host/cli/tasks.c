@@ -27,8 +27,7 @@ static void write_fields(struct buf *out, json_t *schema)
   const char *name;
   json_t *field;
   buf_puts(out, "");
-  json_object_foreach(json_object_get(schema, "properties"), name, field)
-  {
+  json_object_foreach(json_object_get(schema, "properties"), name, field) {
     bool is_list = strcmp(jx_str(field, "type", ""), "array") == 0;
     buf_printf(out, "%s%s%s%s", out->len ? " " : "", name, is_list ? "[]" : "",
                is_required(schema, name) ? "" : "?");

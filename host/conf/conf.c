@@ -191,8 +191,7 @@ static int apply_table(struct conf *conf, const char *prefix, json_t *table,
   const char *key;
   json_t *value;
   int status = 0;
-  json_object_foreach(table, key, value)
-  {
+  json_object_foreach(table, key, value) {
     char *name = mem_printf("%s%s", prefix, key);
     status = apply_key(conf, name, value, err);
     free(name);

@@ -52,8 +52,7 @@ static void for_people(struct buf *b, enum log_level level, const json_t *fields
   clock_format(clock_wall_ms(), time);
   buf_printf(b, "%.8s %s%-5s%s %s", time + 11, colour ? colours[level] : "", names[level],
              colour ? "\033[0m" : "", text);
-  json_object_foreach((json_t *)(uintptr_t)fields, name, value)
-  {
+  json_object_foreach((json_t *)(uintptr_t)fields, name, value) {
     buf_printf(b, "  %s=", name);
     jx_append(b, value);
   }

@@ -87,8 +87,7 @@ static void push_object(lua_State *L, json_t *object, int hidden)
   const char *key;
   json_t *value;
   lua_createtable(L, 0, (int)json_object_size(object));
-  json_object_foreach(object, key, value)
-  {
+  json_object_foreach(object, key, value) {
     if (json_is_null(value))
       continue;
     lua_pushstring(L, key);

@@ -114,7 +114,7 @@ static void read_settings(struct worker *w, const json_t *init)
   size_t i;
   json_t *path;
   json_array_foreach(json_object_get(init, "exclude"), i, path)
-      scripts_exclude(w, json_string_value(path));
+    scripts_exclude(w, json_string_value(path));
 }
 
 static void start_lua(struct worker *w)

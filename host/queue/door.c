@@ -88,7 +88,8 @@ static void read_tags(struct door *d, const json_t *value)
   bool good = json_is_array(value) && json_array_size(value) <= TAGS_MAX;
   size_t i;
   json_t *tag;
-  json_array_foreach(value, i, tag) good = good && tag_fits(tag);
+  json_array_foreach(value, i, tag)
+    good = good && tag_fits(tag);
   if (!good) {
     problem(d, "/tags", "invalid",
             "must be a list of at most %d strings of 1 to 200 bytes, without commas",
@@ -274,7 +275,8 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   }
   const char *name;
   json_t *value;
-  json_object_foreach((json_t *)(uintptr_t)spec, name, value) read_field(&d, name, value);
+  json_object_foreach((json_t *)(uintptr_t)spec, name, value)
+    read_field(&d, name, value);
   if (d.job.run_at && d.job.delay_ms)
     problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
   keep(b, &d.job);
@@ -324,7 +326,7 @@ int door_read(struct door_batch *b, const struct catalog *catalog, const char *t
   json_t *document = jx_parse(text, len, err);
   if (!document)
     return -1;
-  struct json_span whole = json_span_trim(text, len);
+  struct json_span whole = json_span_trim(text);
   size_t n = json_array_size(document);
   int status = 0;
   *many = json_is_array(document);
@@ -343,8 +345,7 @@ void door_add_all(struct door_batch *b, const struct catalog *catalog,
 {
   size_t i;
   json_t *spec;
-  json_array_foreach(specs, i, spec)
-  {
+  json_array_foreach(specs, i, spec) {
     char pointer[32] = "";
     if (json_array_size(specs) > 1)
       snprintf(pointer, sizeof pointer, "/%zu", i);

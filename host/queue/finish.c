@@ -73,11 +73,9 @@ static void report(const struct finish *f)
 static char *error_json(struct arena *a, const char *code, const char *text)
 {
   struct buf b = {0};
-  buf_puts(&b, "{\"code\":");
-  buf_json_string(&b, code, strlen(code));
-  buf_puts(&b, ",\"message\":");
-  buf_json_string(&b, text, strlen(text));
-  buf_putc(&b, '}');
+  json_t *error = jx_error(code, text);
+  jx_append(&b, error);
+  json_decref(error);
   char *copy = arena_copy(a, b.data, b.len);
   buf_fini(&b);
   return copy;
@@ -164,8 +162,7 @@ static void copy_writes(struct finish *f, const json_t *writes)
   size_t i, n = json_array_size(writes);
   json_t *write;
   f->op.writes = arena_alloc(&f->memory, n * sizeof *f->op.writes);
-  json_array_foreach(writes, i, write)
-  {
+  json_array_foreach(writes, i, write) {
     const json_t *sql = json_array_get(write, 0), *params = json_array_get(write, 1);
     f->op.writes[i].sql = arena_strdup(&f->memory, jx_text(sql, ""));
     f->op.writes[i].params = arena_strdup(&f->memory, jx_text(params, "[]"));

@@ -67,7 +67,6 @@ struct queue *queue_new(uv_loop_t *loop, struct store *store,
                         const struct queue_config *config)
 {
   struct queue *q = mem_alloc(sizeof *q);
-  q->loop = loop;
   q->store = store;
   q->config = *config;
   q->handles = 3;

@@ -7,7 +7,6 @@
 struct finish;
 
 struct queue {
-  uv_loop_t *loop;
   struct store *store;
   struct queue_config config;
   uv_timer_t due;     /* the next scheduled job */

@@ -3,6 +3,7 @@
  *   the job whose Lua was running       failed once, with how the worker ended
  *   other jobs that had begun           rescued: back to the queue, not counted
  *   jobs that had not begun             back to the queue as if nothing had been
+ *   begun jobs that must not run twice  dead, outcome unknown
  *   the file whose top level was running   left out
  *
  * When the host stops and kills what does not end, nobody is to blame.
@@ -14,7 +15,7 @@
 
 #include "base/json.h"
 
-enum guilt { GUILTY, RESCUED, RELEASED };
+enum guilt { GUILTY, RESCUED, RELEASED, LOST };
 
 struct verdict {
   uint32_t culprit; /* a cell, or UINT32_MAX */
@@ -36,7 +37,7 @@ static char *error_of(struct worker *w, const char *how)
 {
   bool oom = atomic_load(&process_page(w->process)->out_of_memory) != 0;
   const char *text = oom ? "out of memory: its worker could not go on" : how;
-  json_t *error = json_pack("{s:s, s:s}", "code", code_of(how, oom), "message", text);
+  json_t *error = jx_error(code_of(how, oom), text);
   char *json = jx_dump(error, NULL);
   json_decref(error);
   return json;
@@ -47,6 +48,8 @@ static enum guilt judge(struct worker *w, uint32_t cell, uint32_t culprit)
   uint32_t state = atomic_load(&process_page(w->process)->cells[cell].state);
   if (state == PAGE_OFFERED)
     return RELEASED;
+  if (!w->flights[cell].task->rerun)
+    return LOST;
   if (w->pool->state == POOL_STOPPING)
     return RELEASED;
   return cell == culprit && state == PAGE_BEGUN ? GUILTY : RESCUED;
@@ -54,19 +57,14 @@ static enum guilt judge(struct worker *w, uint32_t cell, uint32_t culprit)
 
 static void settle(struct worker *w, uint32_t cell, const struct verdict *v)
 {
-  struct queue *q = w->pool->queue;
+  static void (*const ends[])(struct queue *,
+                              const struct queue_end *) = {[GUILTY] = queue_failed,
+                                                           [RESCUED] = queue_rescued,
+                                                           [RELEASED] = queue_released,
+                                                           [LOST] = queue_lost_once};
   struct queue_end end = {.error = v->error, .delay_ms = -1};
-  uint32_t state = atomic_load(&process_page(w->process)->cells[cell].state);
-  enum guilt guilt = judge(w, cell, v->culprit);
   dispatch__end(w, cell, &end);
-  if (state != PAGE_OFFERED && !w->flights[cell].task->rerun)
-    queue_lost_once(q, &end);
-  else if (guilt == GUILTY)
-    queue_failed(q, &end);
-  else if (guilt == RESCUED)
-    queue_rescued(q, &end);
-  else
-    queue_released(q, &end);
+  ends[judge(w, cell, v->culprit)](w->pool->queue, &end);
 }
 
 static void settle_all(struct worker *w, const struct verdict *v)

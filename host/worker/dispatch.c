@@ -91,7 +91,7 @@ static void give(struct worker *w, const struct catalog_task *task,
   atomic_store(&page->cells[cell].began_ns, 0);
   atomic_store(&page->cells[cell].state, PAGE_OFFERED);
   send_job(w, cell, job);
-  watch__spoken_to(w, MESSAGE_JOB, clock_mono_ns());
+  watch__spoken_to(w);
 }
 
 static void hand_out(struct pool *p, const struct store_job *job)

@@ -142,7 +142,8 @@ static void apply_next_schema(struct pool *p)
   struct apply *a = mem_alloc(sizeof *a);
   const char **texts = mem_alloc(json_array_size(steps) * sizeof *texts);
   size_t i;
-  json_array_foreach(steps, i, step) texts[i] = json_string_value(step);
+  json_array_foreach(steps, i, step)
+    texts[i] = json_string_value(step);
   a->names = texts;
   a->u.schema.name = jx_str(schema, "name", "");
   a->u.schema.steps = texts;
@@ -156,8 +157,7 @@ static void log_bad_files(struct pool *p)
 {
   json_t *file;
   size_t i;
-  json_array_foreach(json_object_get(p->manifest, "files"), i, file)
-  {
+  json_array_foreach(json_object_get(p->manifest, "files"), i, file) {
     json_t *error = json_object_get(file, "error");
     const char *path = jx_str(file, "path", "?");
     if (json_is_object(error) && !json_object_get(p->excluded, path))

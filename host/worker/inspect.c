@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "worker/process.h"
+#include "worker/pool_.h"
 
 #define LOOK_MS 20
 
@@ -51,10 +51,10 @@ static void on_gone(void *arg, const char *how)
   struct page *page = process_page(in->process);
   uint32_t file = atomic_load(&page->current);
   if (!in->manifest && atomic_load(&page->busy) == PAGE_LOAD && file < in->sources->n) {
-    json_object_set_new(
-        in->excluded, in->sources->paths[file],
-        json_pack("{s:s, s:o}", "code", "load_failed", "message",
-                  json_sprintf("its top level ended the worker (%s)", how)));
+    char *text = mem_printf("its top level ended the worker (%s)", how);
+    json_object_set_new(in->excluded, in->sources->paths[file],
+                        jx_error("load_failed", text));
+    free(text);
     in->again = true;
   } else if (!in->manifest) {
     err_set(&in->err, "worker_start", "the worker program does not start: %s", how);
@@ -67,22 +67,11 @@ static const struct process_events events = {on_message, on_gone, NULL};
 
 static int load_once(struct inspect *in, int bundle)
 {
-  size_t len;
-  json_t *exclude = json_array(), *error;
-  const char *path;
   in->again = false;
   in->process = process_start(&in->loop, bundle, &events, in, &in->err);
-  if (!in->process) {
-    json_decref(exclude);
+  if (!in->process)
     return -1;
-  }
-  json_object_foreach(in->excluded, path, error)
-      json_array_append_new(exclude, json_string(path));
-  json_t *init = pool_init_message(in->config, "check", exclude);
-  char *text = jx_dump(init, &len);
-  process_send(in->process, MESSAGE_INIT, text, len);
-  free(text);
-  json_decref(init);
+  pool__send_init(in->process, in->config, "check", in->excluded);
   uv_timer_init(&in->loop, &in->watch);
   in->watch.data = in;
   uv_timer_start(&in->watch, look, LOOK_MS, LOOK_MS);
@@ -95,8 +84,7 @@ static void add_excluded(struct inspect *in)
 {
   json_t *files = json_object_get(in->manifest, "files"), *file, *error;
   size_t i;
-  json_array_foreach(files, i, file)
-  {
+  json_array_foreach(files, i, file) {
     error = json_object_get(in->excluded, jx_str(file, "path", ""));
     if (error)
       json_object_set(file, "error", error);
@@ -104,7 +92,7 @@ static void add_excluded(struct inspect *in)
   }
   const char *path;
   json_object_foreach(in->excluded, path, error)
-      json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
+    json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
 }
 
 json_t *worker_inspect(const struct sources *sources, const struct pool_config *config,

@@ -76,7 +76,7 @@ void pool_start(struct pool *p, struct queue *queue)
   json_t *error;
   p->queue = queue;
   json_object_foreach(p->excluded, path, error)
-      log_left_out(p, path, jx_str(error, "message", "?"));
+    log_left_out(p, path, jx_str(error, "message", "?"));
   pool__restart_loading(p);
 }
 
@@ -89,8 +89,7 @@ void pool__restart_loading(struct pool *p)
 
 void pool__exclude(struct pool *p, const char *path, const char *code, const char *text)
 {
-  json_object_set_new(p->excluded, path,
-                      json_pack("{s:s, s:s}", "code", code, "message", text));
+  json_object_set_new(p->excluded, path, jx_error(code, text));
   log_left_out(p, path, text);
 }
 
@@ -121,14 +120,23 @@ void pool_stop(struct pool *p, int64_t grace_ms)
   uv_timer_start(&p->grace, grace_is_over, (uint64_t)grace_ms, 0);
 }
 
-json_t *pool_init_message(const struct pool_config *c, const char *worker,
-                          json_t *exclude)
+void pool__send_init(struct process *process, const struct pool_config *c,
+                     const char *worker, json_t *excluded)
 {
-  return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker", worker,
-                   "generation", 1, "slots", c->slots, "memory_max",
-                   (json_int_t)c->memory, "result_max", (json_int_t)c->result_max,
-                   "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env", c->env,
-                   "log_level", c->log_level, "exclude", exclude);
+  json_t *exclude = json_array(), *error;
+  const char *path;
+  size_t len;
+  json_object_foreach(excluded, path, error)
+    json_array_append_new(exclude, json_string(path));
+  json_t *init = json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker",
+                           worker, "generation", 1, "slots", c->slots, "memory_max",
+                           (json_int_t)c->memory, "result_max", (json_int_t)c->result_max,
+                           "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
+                           c->env, "log_level", c->log_level, "exclude", exclude);
+  char *text = jx_dump(init, &len);
+  process_send(process, MESSAGE_INIT, text, len);
+  free(text);
+  json_decref(init);
 }
 
 /* ---- what others ask ---- */
@@ -161,11 +169,11 @@ json_t *pool_files(const struct pool *p)
   json_t *files = json_array(), *file, *error;
   const char *path;
   size_t i;
-  json_array_foreach(json_object_get(p->manifest, "files"), i,
-                     file) if (!json_object_get(p->excluded, jx_str(file, "path", "")))
+  json_array_foreach(json_object_get(p->manifest, "files"), i, file)
+    if (!json_object_get(p->excluded, jx_str(file, "path", "")))
       json_array_append(files, file);
   json_object_foreach(p->excluded, path, error)
-      json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
+    json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
   return files;
 }
 

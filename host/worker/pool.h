@@ -61,8 +61,4 @@ void pool_health(const struct pool *pool, struct pool_health *health);
 /* [{path, error: null | {code, message, line}}]; a new reference. */
 json_t *pool_files(const struct pool *pool);
 
-/* The INIT message of a worker; takes over `exclude`, the paths of files to leave out. */
-json_t *pool_init_message(const struct pool_config *config, const char *worker,
-                          json_t *exclude);
-
 #endif

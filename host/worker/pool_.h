@@ -25,7 +25,6 @@ enum worker_state {
  * successor runs on another. */
 struct worker {
   struct pool *pool;
-  int number;
   char name[32];
   enum worker_state state;
   struct process *process;
@@ -85,6 +84,9 @@ struct pool {
 /* pool.c */
 void pool__log(struct pool *pool, enum pool_level level, json_t *fields, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
+/* INIT; `excluded` is {path: ...} of the files to leave out. */
+void pool__send_init(struct process *process, const struct pool_config *config,
+                     const char *worker, json_t *excluded);
 void pool__restart_loading(struct pool *pool);
 void pool__exclude(struct pool *pool, const char *path, const char *code,
                    const char *text);
@@ -106,7 +108,7 @@ void dispatch__end(struct worker *worker, uint32_t cell, struct queue_end *end);
 
 /* watch.c */
 void watch__start(struct pool *pool);
-void watch__spoken_to(struct worker *worker, enum message_kind kind, int64_t now);
+void watch__spoken_to(struct worker *worker);
 
 /* blame.c */
 void blame__gone(struct worker *worker, const char *how);

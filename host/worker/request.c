@@ -69,8 +69,7 @@ static void answer_json(struct request *r, json_t *value)
 static void refuse(struct request *r, const struct err *err)
 {
   size_t len;
-  json_t *value = json_pack("{s:s, s:o}", "code", err->code, "message",
-                            jx_string(err->text, strlen(err->text)));
+  json_t *value = jx_error(err->code, err->text);
   char *text = jx_dump(value, &len);
   json_decref(value);
   answer(r, false, text, len);

@@ -95,9 +95,7 @@ static void add_problem(struct sources *s, const char *path, const struct err *e
     if ((unsigned char)*p >= 0x80)
       *p = '?';
   json_decref(key);
-  json_object_set_new(s->problems, told,
-                      json_pack("{s:s, s:o}", "code", err->code, "message",
-                                jx_string(err->text, strlen(err->text))));
+  json_object_set_new(s->problems, told, jx_error(err->code, err->text));
   free(told);
 }
 

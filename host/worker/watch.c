@@ -68,23 +68,23 @@ static bool out_of_time(struct worker *w, uint32_t cell, int64_t now)
 
 /* ---- one worker ---- */
 
+void watch__spoken_to(struct worker *w)
+{
+  if (w->unheard_ns == 0)
+    w->unheard_ns = clock_mono_ns();
+}
+
 /* The loop must turn for each frame: since when has it not? 0: it has. */
 static int64_t unheard_since(struct worker *w, int64_t now)
 {
   int64_t turned = atomic_load(&process_page(w->process)->turned_ns);
   if (w->unheard_ns && turned > w->unheard_ns)
     w->unheard_ns = 0;
-  if (w->unheard_ns == 0 && w->n_open > 0 && now - turned > QUIET_NS)
-    watch__spoken_to(w, MESSAGE_PING, now);
-  return w->unheard_ns;
-}
-
-void watch__spoken_to(struct worker *w, enum message_kind kind, int64_t now)
-{
-  if (kind == MESSAGE_PING)
+  if (w->unheard_ns == 0 && w->n_open > 0 && now - turned > QUIET_NS) {
     process_send_control(w->process, MESSAGE_PING);
-  if (w->unheard_ns == 0)
-    w->unheard_ns = now;
+    watch__spoken_to(w);
+  }
+  return w->unheard_ns;
 }
 
 /* Since when it stands still, or 0; `current` is the job that is to blame, if any. */

@@ -17,7 +17,6 @@
 void worker__init(struct worker *w, struct pool *pool, int number)
 {
   w->pool = pool;
-  w->number = number;
   snprintf(w->name, sizeof w->name, "w%d", number + 1);
   w->flights = mem_alloc(PAGE_CELLS * sizeof *w->flights);
   w->free_cells = mem_alloc(PAGE_CELLS * sizeof *w->free_cells);
@@ -189,20 +188,6 @@ static void on_drained(void *arg)
 
 static const struct process_events process_events = {on_message, on_gone, on_drained};
 
-static void send_init(struct worker *w)
-{
-  json_t *exclude = json_array(), *error;
-  const char *path;
-  size_t len;
-  json_object_foreach(w->pool->excluded, path, error)
-      json_array_append_new(exclude, json_string(path));
-  json_t *init = pool_init_message(&w->pool->config, w->name, exclude);
-  char *text = jx_dump(init, &len);
-  process_send(w->process, MESSAGE_INIT, text, len);
-  free(text);
-  json_decref(init);
-}
-
 void worker__start(struct worker *w)
 {
   struct err err;
@@ -218,7 +203,7 @@ void worker__start(struct worker *w)
   w->state = WORKER_LOADING;
   w->window_ns = clock_mono_ns();
   w->still_since_ns = w->still_seen_ns = w->unheard_ns = 0;
-  send_init(w);
+  pool__send_init(w->process, &w->pool->config, w->name, w->pool->excluded);
   watch__start(w->pool);
 }
 

@@ -88,8 +88,7 @@ static json_t *run_instances(const json_t *line)
   size_t i, found, max = (size_t)jx_int(line, "max", 16);
   json_t *value, *counts = json_array(), *results = json_array();
   struct schema *schema = schema_new(json_object_get(line, "schema"), remotes, &err);
-  json_array_foreach(json_object_get(line, "instances"), i, value)
-  {
+  json_array_foreach(json_object_get(line, "instances"), i, value) {
     if (!schema)
       break;
     json_array_append_new(results, check(schema, value, max, &found));
@@ -111,8 +110,7 @@ static void run_group(json_t *group)
   json_t *test;
   struct schema *schema = schema_new(json_object_get(group, "schema"), remotes, &err);
   json_object_del(group, "schema");
-  json_array_foreach(json_object_get(group, "tests"), i, test)
-  {
+  json_array_foreach(json_object_get(group, "tests"), i, test) {
     if (schema)
       json_object_set_new(test, "problems",
                           check(schema, json_object_get(test, "data"), 16, &found));
@@ -127,7 +125,8 @@ static json_t *run_suite(const char *path)
 {
   size_t i;
   json_t *group, *groups = load(path);
-  json_array_foreach(groups, i, group) run_group(group);
+  json_array_foreach(groups, i, group)
+    run_group(group);
   return json_pack("{so*}", "groups", groups);
 }
 

@@ -254,8 +254,7 @@ static int make_bundle(const json_t *files)
   struct buf bundle = {0}, bytes = {0};
   size_t i;
   json_t *file;
-  json_array_foreach(files, i, file)
-  {
+  json_array_foreach(files, i, file) {
     struct bundle_file entry = {jx_bool(file, "load", true), member(file, "name"),
                                 member(file, "path"), member(file, "source")};
     read_path(file, &entry.path, &bytes);

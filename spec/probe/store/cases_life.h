@@ -333,7 +333,8 @@ static void count_effects(char *effects)
     json_t *rows = jx_parse(text, strlen(text), &last_err), *row;
     size_t i;
     CHECK(rows);
-    json_array_foreach(rows, i, row) effects[jx_int(row, "id", 0)]++;
+    json_array_foreach(rows, i, row)
+      effects[jx_int(row, "id", 0)]++;
     json_decref(rows);
   }
 }

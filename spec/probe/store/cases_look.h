@@ -79,8 +79,7 @@ static const char *ids_in(struct store_filter filter, int64_t limit, int64_t *be
   size_t i;
   ids.len = 0;
   buf_puts(&ids, "");
-  json_array_foreach(items, i, item)
-  {
+  json_array_foreach(items, i, item) {
     CHECK(!json_object_get(item, "payload") && !json_object_get(item, "attempts"));
     buf_printf(&ids, "%s%s", i ? " " : "", jx_str(item, "id", "?"));
   }
