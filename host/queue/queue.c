@@ -69,6 +69,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *store,
   struct queue *q = mem_alloc(sizeof *q);
   q->store = store;
   q->config = *config;
+  srand48((long)clock_mono_ns()); /* retry delays: hosts must not draw the same ones */
   q->handles = 3;
   uv_timer_init(loop, &q->due);
   uv_timer_init(loop, &q->again);
