@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-struct slot;
+struct fiber;
 
 void core_json(lua_State *L);
 void core_time(lua_State *L);
@@ -16,6 +16,7 @@ void core_log(lua_State *L);
 void core_job(lua_State *L);
 void core_task(lua_State *L);
 void core_script(lua_State *L);
+void core_fiber(lua_State *L);
 
 /* Runs a file; the outermost frame that belongs to it. */
 int core_run_file(lua_State *L);
@@ -23,8 +24,8 @@ int core_run_file(lua_State *L);
 /* Raises "FILE:LINE: text" with the place in the script that called the library. */
 int core_misuse(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The job's slot whose Lua runs; raises a misuse that names `what` where nothing can
+/* The fiber whose Lua runs; raises a misuse that names `what` where nothing can
  * wait: at a file's top level, or below a C function. */
-struct slot *core_waiting_slot(lua_State *L, const char *what);
+struct fiber *core_waiting_fiber(lua_State *L, const char *what);
 
 #endif

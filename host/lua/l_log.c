@@ -90,7 +90,7 @@ static int log_line(lua_State *L)
   }
   send_line(L, w);
   if (full)
-    slot_wait_channel(w->running);
+    fiber_wait_channel(w->fiber);
   lua_pushboolean(L, full);
   return 1;
 }

@@ -10,6 +10,13 @@ static int now(lua_State *L)
   return 1;
 }
 
+/* clock() -> ms that only ever go on */
+static int mono(lua_State *L)
+{
+  lua_pushnumber(L, (lua_Number)(clock_mono_ns() / CLOCK_MS));
+  return 1;
+}
+
 /* format(ms) -> RFC 3339 | nil when it lies beyond the years 1 to 9999 */
 static int format(lua_State *L)
 {
@@ -42,8 +49,8 @@ static int duration(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"now", now},           {"format", format}, {"parse", parse},
-    {"duration", duration}, {NULL, NULL},
+    {"now", now},     {"clock", mono},        {"format", format},
+    {"parse", parse}, {"duration", duration}, {NULL, NULL},
 };
 
 void core_time(lua_State *L)

@@ -9,7 +9,7 @@
 #define ANSWER_KEPT                                                                      \
   ((size_t)64 * 1024) /* a larger buffer is not kept for the next answer */
 
-struct slot *core_waiting_slot(lua_State *L, const char *what)
+struct fiber *core_waiting_fiber(lua_State *L, const char *what)
 {
   struct worker *w = worker_of(L);
   if (w->loading || !w->running || !w->running->job)
@@ -22,15 +22,15 @@ struct slot *core_waiting_slot(lua_State *L, const char *what)
                 "%s cannot wait inside of a function that Lua's own libraries call "
                 "(table.sort, string.gsub and the like)",
                 what);
-  return w->running;
+  return w->fiber;
 }
 
 /* request(name, verb, body): sends it | returns a message when it is too large */
 static int request(lua_State *L)
 {
   struct worker *w = worker_of(L);
-  struct slot *s = core_waiting_slot(L, luaL_checkstring(L, 1));
-  struct message_request m = {.cell = s->job->m.cell};
+  struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
+  struct message_request m = {.cell = f->slot->job->m.cell};
   m.verb.data = luaL_checklstring(L, 2, &m.verb.len);
   m.body.data = luaL_checklstring(L, 3, &m.body.len);
   if (m.body.len > REQUEST_MAX) {
@@ -38,7 +38,7 @@ static int request(lua_State *L)
                     (int)(m.body.len >> 20), (int)(REQUEST_MAX >> 20));
     return 1;
   }
-  m.number = slot_wait_answer(s);
+  m.number = fiber_wait_answer(f);
   w->message.len = 0;
   message_put_request(&w->message, &m);
   channel_send(w->channel, MESSAGE_REQUEST, w->message.data, w->message.len);
@@ -48,27 +48,30 @@ static int request(lua_State *L)
 /* sleep(ms) */
 static int sleep_ms(lua_State *L)
 {
-  struct slot *s = core_waiting_slot(L, "candy.sleep");
-  slot_wait_alarm(s, (int64_t)luaL_checknumber(L, 1));
+  struct fiber *f = core_waiting_fiber(L, "candy.sleep");
+  fiber_wait_alarm(f, (int64_t)luaL_checknumber(L, 1));
   return 0;
 }
 
 /* answer() -> nothing after other waits | ok, value after a request. Raises when the
- * job's time was up. */
+ * job's time was up, or the fiber was cancelled. */
 static int answer(lua_State *L)
 {
-  struct slot *s = worker_of(L)->running;
+  struct fiber *f = worker_of(L)->fiber;
   char duration[32];
   struct err err;
-  if (s->timed_out)
-    return core_misuse(L, "timed out after %s", duration_format(s->timeout_ms, duration));
-  if (!s->answered)
+  if (f->slot->timed_out)
+    return core_misuse(L, "timed out after %s",
+                       duration_format(f->slot->timeout_ms, duration));
+  if (f->cancelled)
+    return core_misuse(L, "cancelled");
+  if (!f->answered)
     return 0;
-  s->answered = false;
-  lua_pushboolean(L, s->answer_ok);
-  lua_pushlstring(L, s->answer.data ? s->answer.data : "", s->answer.len);
-  if (s->answer.cap > ANSWER_KEPT)
-    buf_fini(&s->answer);
+  f->answered = false;
+  lua_pushboolean(L, f->answer_ok);
+  lua_pushlstring(L, f->answer.data ? f->answer.data : "", f->answer.len);
+  if (f->answer.cap > ANSWER_KEPT)
+    buf_fini(&f->answer);
   if (ljson_read(L, -1, &err) < 0)
     return luaL_error(L, "the host's answer cannot be read: %s", err.text);
   lua_remove(L, -2);

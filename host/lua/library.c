@@ -15,6 +15,7 @@
 
 EMBED(lua_db, CANDY_SOURCE "/lib/candy/db.lua");
 EMBED(lua_error_values, CANDY_SOURCE "/lib/candy/error.lua");
+EMBED(lua_fiber, CANDY_SOURCE "/lib/candy/fiber.lua");
 EMBED(lua_frozen, CANDY_SOURCE "/lib/candy/frozen.lua");
 EMBED(lua_init, CANDY_SOURCE "/lib/candy/init.lua");
 EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
@@ -40,6 +41,7 @@ static const struct module {
     {"candy", lua_init_start, lua_init_end},
     {"candy.db", lua_db_start, lua_db_end},
     {"candy.error", lua_error_values_start, lua_error_values_end},
+    {"candy.fiber", lua_fiber_start, lua_fiber_end},
     {"candy.frozen", lua_frozen_start, lua_frozen_end},
     {"candy.job", lua_job_start, lua_job_end},
     {"candy.json", lua_json_start, lua_json_end},
@@ -115,6 +117,7 @@ static void open_core(lua_State *L)
   core_job(L);
   core_task(L);
   core_script(L);
+  core_fiber(L);
 }
 
 static const luaL_Reg libraries[] = {

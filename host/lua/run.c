@@ -151,7 +151,7 @@ static void on_answer(struct worker *w, const char *body, size_t len)
   if (message_get_answer(body, len, &answer) < 0)
     run_end(w, "the host sent an answer that cannot be read");
   else
-    slot_answer(w, &answer);
+    fiber_answer(w, &answer);
 }
 
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
@@ -183,7 +183,7 @@ static void on_closed(void *arg, const char *why)
 static void on_drained(void *arg)
 {
   struct worker *w = arg;
-  slot_channel_drained(w);
+  fiber_channel_drained(w);
   if (w->line)
     turn_wake(w);
   if (w->leaving)
@@ -227,6 +227,7 @@ static void release(struct worker *w)
   uv_run(&w->loop, UV_RUN_DEFAULT);
   uv_loop_close(&w->loop);
   free(w->slots);
+  free(w->places);
   free(w->scripts);
   buf_fini(&w->body);
   buf_fini(&w->effects);

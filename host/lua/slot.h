@@ -1,73 +1,55 @@
-/* A slot: one begun job with its coroutine.
+/* A slot: one begun job.
  *
- *   FREE --take--> RUNNING --request, sleep, log--> WAITING --answer, alarm--> READY
- *     ^               |  ^                                                      |
- *     +----finish-----+  +-----------------------resume-------------------------+
+ *   free --take (l_job.c)--> runs a job --its outcome is told--> free
  *
- * The time limit counts from the job's begin and rests while another job's Lua stands
- * still. When it is up at a wait, the wait raises; a job that waits again after that is
+ * The job's Lua runs in the slot's main fiber and in those that it spawned (fiber.h). The
+ * time limit counts from the job's begin and rests while another job's Lua stands still.
+ * When it is up, every wait of the job raises; a job that waits again after that is
  * dropped.
  */
 #ifndef CANDY_LUA_SLOT_H
 #define CANDY_LUA_SLOT_H
 
-#include "lua/worker.h"
+#include "lua/fiber.h"
+#include "lua/resource.h"
 
 #define SLOT_MAX PAGE_CELLS
 
-enum slot_state {
-  SLOT_FREE,
-  SLOT_RUNNING,
-  SLOT_WAITING,
-  SLOT_READY,
-};
-
 struct slot {
   struct worker *worker;
-  struct slot *next; /* in the list of free or ready ones */
+  struct slot *next; /* in the list of free ones */
   uint32_t index;
-  enum slot_state state;
+  struct fiber main;
+  struct fiber *spawned; /* by the job, not ended yet */
+  int strands_ref;       /* what candy/fiber.lua keeps for the job, or LUA_NOREF */
+  struct resource *resources;
 
-  lua_State *co; /* NULL until one is needed */
-  int co_ref;
   struct job *job;
   const void *object; /* the address of its job object in Lua */
   int64_t timeout_ms;
   int64_t began_ns;
   int64_t stalled0_ns, own_stall_ns; /* worker's stalled_ns at begin; own share since */
-
-  uint32_t request; /* number of the request it waits for; 0: none */
-  bool answered, answer_ok;
-  struct buf answer;
-  bool for_channel; /* it waits until the channel has sent what it holds */
-  bool timed_out;   /* the limit is up and the job has been told, or will be */
-  bool refused;     /* it ran into the memory cap */
+  bool timed_out;                    /* the limit is up: its waits raise */
+  bool refused;                      /* it ran into the memory cap */
   int64_t snooze_ms;
   struct buf writes, children; /* its effects, as elements of JSON arrays */
-  uv_timer_t alarm, limit;
+  uv_timer_t limit;
 };
 
 void slot_init(struct slot *s, struct worker *w, uint32_t index);
 void slot_fini(struct slot *s);
 
-/* Runs the slot's coroutine until it waits or has nothing more to do. */
-void slot_resume(struct slot *s);
+/* Runs one fiber until it waits or has nothing more to do. */
+void slot_run(struct fiber *f);
 
-/* The job begins in this slot, within its coroutine. */
+/* The job begins in this slot, within its main fiber. */
 void slot_begin(struct slot *s, struct job *job, int64_t timeout_ms);
-/* The job is over and told: the slot forgets it. */
+/* The job is over and told: the slot forgets it, and closes what it left open. */
 void slot_end(struct slot *s);
 
-/* Called by the job's Lua just before it yields. */
-void slot_wait_alarm(struct slot *s, int64_t ms);
-uint32_t slot_wait_answer(struct slot *s); /* the number that the request must carry */
-void slot_wait_channel(struct slot *s);
+/* A fiber of the job begins to wait. */
+void slot_watch_limit(struct slot *s);
 
-void slot_answer(struct worker *w, const struct message_answer *answer);
-void slot_channel_drained(struct worker *w);
-
-/* Lists. */
 struct slot *slot_pop_free(struct worker *w);
-struct slot *slot_pop_ready(struct worker *w);
 
 #endif

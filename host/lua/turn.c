@@ -89,10 +89,11 @@ void turn_wake(struct worker *w)
   uv_idle_start(&w->again, nothing);
 }
 
-static struct slot *next_slot(struct worker *w)
+static struct fiber *next_fiber(struct worker *w)
 {
-  struct slot *s = slot_pop_ready(w);
-  return !s && may_begin(w) ? slot_pop_free(w) : s;
+  struct fiber *f = fiber_pop_ready(w);
+  struct slot *s = !f && may_begin(w) ? slot_pop_free(w) : NULL;
+  return s ? &s->main : f;
 }
 
 static bool is_more(const struct worker *w)
@@ -104,12 +105,12 @@ static bool is_more(const struct worker *w)
 static void turn(uv_check_t *check)
 {
   struct worker *w = check->data;
-  struct slot *s;
+  struct fiber *f;
   w->now_ns = clock_mono_ns();
   w->turn_end_ns = w->now_ns + TURN_NS;
   atomic_store_explicit(&w->page->turned_ns, w->now_ns, memory_order_release);
-  while (w->now_ns < w->turn_end_ns && (s = next_slot(w)))
-    slot_resume(s);
+  while (w->now_ns < w->turn_end_ns && (f = next_fiber(w)))
+    slot_run(f);
   if (!is_more(w))
     uv_idle_stop(&w->again);
   if (w->draining && w->busy_slots == 0)

@@ -2,7 +2,9 @@
  *
  * run.c       life: start, messages from the host, the end
  * turn.c      which job's Lua runs next, for how long
- * slot.c      one begun job: its coroutine, what it waits for, its time limit
+ * slot.c      one begun job: its time limit, its end
+ * fiber.c     its coroutines, and what they wait for
+ * resource.c  what it holds open
  * entry.c     the one way into Lua
  * outcome.c   what becomes of a job that ends
  * failure.c   an error value in words
@@ -25,6 +27,7 @@
 #include "lua/failure.h"
 #include "lua/memory.h"
 
+struct fiber;
 struct slot;
 struct tasks;
 
@@ -41,6 +44,12 @@ struct settings { /* of INIT */
   size_t memory_max, result_max;
   int64_t timeout_ms; /* of tasks that say nothing */
   int log_level;      /* enum log_level */
+};
+
+struct fiber_place {
+  struct fiber *fiber; /* or NULL */
+  uint32_t next_free;  /* 1 + the next place without a fiber; 0: none */
+  uint16_t serial;     /* of the last request that was sent from here */
 };
 
 struct script {
@@ -66,11 +75,15 @@ struct worker {
   struct job *line, *line_end; /* jobs that have not begun */
   struct slot *slots;
   struct slot *free_slots;
-  struct slot *ready, *ready_end; /* may go on */
+  struct fiber *ready, *ready_end; /* may go on */
   uint32_t busy_slots;
   struct slot *running; /* whose Lua runs right now */
+  struct fiber *fiber;  /* and in which of its fibers */
   struct slot *told;    /* whose error is being put into words */
-  uint32_t last_request;
+
+  struct fiber_place *places;
+  uint32_t place_count, free_place; /* free_place: 1 + the first one; 0: none */
+  uint64_t last_fiber;
 
   uv_idle_t again;  /* active while there is something to run */
   uv_check_t check; /* once a turn of the loop */

@@ -1,20 +1,24 @@
 -- candy: what scripts get by require("candy").
 local core = require("candy.core")
 local errors = require("candy.error")
+local fiber = require("candy.fiber")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
 local script = require("candy.script")
 local wait = require("candy.wait")
 
 local candy = {
+  all = fiber.all,
   db = require("candy.db"),
   json = require("candy.json"),
   kv = require("candy.kv"),
   log = require("candy.log"),
   permanent = errors.permanent,
   queue = require("candy.queue"),
+  spawn = fiber.spawn,
   task = require("candy.task"),
   time = require("candy.time"),
+  timeout = fiber.timeout,
 }
 
 local function check_steps(name, steps)

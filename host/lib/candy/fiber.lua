@@ -1,0 +1,256 @@
+-- candy.spawn, candy.all, candy.timeout: several things at once within one job. Each runs
+-- in a fiber of its own; while one waits, the others go on. Fibers end with their job at
+-- the latest, and are cancelled together with the fiber that spawned them.
+local core = require("candy.core")
+local errors = require("candy.error")
+local frozen = require("candy.frozen")
+local options = require("candy.options")
+local wait = require("candy.wait")
+
+local ALL_MAX = 10000 -- functions that candy.all runs at once
+
+local ALL_OPTIONS = { concurrency = options.integer(1, ALL_MAX) }
+
+local fiber = {}
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+local function check_function(what, place, fn)
+  if type(fn) ~= "function" then
+    core.misuse(("%s: %s must be a function, not %s"):format(what, place,
+      options.show(fn)))
+  end
+end
+
+local function start(what, body)
+  local number = core.spawn(body)
+  if not number then
+    core.misuse(what .. ": a worker has at most 65536 fibers at a time; wait for some of "
+      .. "them first (candy.all has the option concurrency)")
+  end
+  return number
+end
+
+-- One strand: a function in a fiber of its own --
+
+local methods = {}
+local strand_of = setmetatable({}, { __mode = "k" }) -- by handle
+
+local function finish(strand, ok, ...)
+  strand.ended, strand.ok, strand.results = true, ok, pack(...)
+  if not ok then
+    table.insert(strand.home, strand)
+  end
+  for number in pairs(strand.waiting) do
+    core.wake(number)
+  end
+end
+
+local function launch(what, fn, ...)
+  local strand, args = { waiting = {} }, pack(...)
+  core.self(what)
+  strand.home = core.strands(true)
+  strand.number = start(what, function()
+    finish(strand, pcall(fn, unpack(args, 1, args.n)))
+  end)
+  return strand
+end
+
+-- What the strand returned; what it raised is raised here.
+local function outcome(strand)
+  strand.seen = true
+  if strand.cancelled then
+    return nil, errors.new({ code = "cancelled", message = "the function was cancelled" })
+  elseif not strand.ok then
+    error(strand.results[1], 0)
+  end
+  return unpack(strand.results, 1, strand.results.n)
+end
+
+local function cancel(strand)
+  if not strand.ended then
+    strand.ended, strand.cancelled = true, true
+    core.cancel(strand.number)
+    for number in pairs(strand.waiting) do
+      core.wake(number)
+    end
+  end
+end
+
+-- Waits until the strand has ended, or until `ms` are over; tells which.
+local function await(what, strand, ms)
+  local me, until_ms = core.self(what), ms and core.clock() + ms
+  if not strand.ended and strand.home ~= core.strands() then
+    core.misuse(what .. ": the function belongs to another job")
+  end
+  strand.waiting[me] = true
+  while not strand.ended do
+    local left = until_ms and until_ms - core.clock() or -1
+    if until_ms and left <= 0 then
+      break
+    end
+    core.park(what, left)
+    wait.await()
+  end
+  strand.waiting[me] = nil
+  return strand.ended
+end
+
+--- Waits until the function has ended.
+---@return any ...  what it returned; nil, err with code "cancelled" when it was
+---  cancelled. What it raised is raised again.
+function methods.wait(handle)
+  local strand = strand_of[handle]
+  await("handle:wait", strand)
+  return outcome(strand)
+end
+
+--- Cancels the function: what it waits for is given up, and its wait raises.
+function methods.cancel(handle)
+  cancel(strand_of[handle])
+end
+
+--- Tells whether the function has ended.
+---@return boolean
+function methods.done(handle)
+  return strand_of[handle].ended == true
+end
+
+--- Runs a function beside the one that goes on. A job ends when all that it spawned has
+--- ended; a failure cancels the rest. An error that a function raises, and that nobody
+--- waited for, fails the job.
+---@param fn function
+---@param ... any  its arguments
+---@return table handle  with `wait()`, `cancel()` and `done()`
+function fiber.spawn(fn, ...)
+  check_function("candy.spawn", "the first argument", fn)
+  local handle = frozen.freeze(methods, "a handle of candy.spawn")
+  strand_of[handle] = launch("candy.spawn", fn, ...)
+  return handle
+end
+
+--- Runs a function for a time at most.
+---@param duration string|number  "500ms", or a number of seconds
+---@param fn function
+---@param ... any  its arguments
+---@return any ...  what it returned; nil, err with code "timeout" when it took longer:
+---  then it is cancelled
+function fiber.timeout(duration, fn, ...)
+  local what = "candy.timeout"
+  local ms, expected = options.duration(duration)
+  if not ms then
+    core.misuse(("%s: the first argument must be %s, not %s")
+      :format(what, expected, options.show(duration)))
+  end
+  check_function(what, "the second argument", fn)
+  local strand = launch(what, fn, ...)
+  if await(what, strand, ms) then
+    return outcome(strand)
+  end
+  cancel(strand)
+  return nil, errors.new({
+    code = "timeout",
+    message = ("candy.timeout: the function took longer than %s"):format(
+      type(duration) == "number" and duration .. "s" or duration),
+  })
+end
+
+-- Many at once --
+
+local function keys_of(fns)
+  local keys = {}
+  for key, fn in pairs(fns) do
+    check_function("candy.all", ("the value of %s"):format(options.show(key)), fn)
+    keys[#keys + 1] = key
+  end
+  if #fns == #keys then -- a list is begun in its order
+    table.sort(keys)
+  end
+  return keys
+end
+
+local function take_result(group, key, ok, value, err)
+  if ok and (value ~= nil or err == nil) then
+    group.results[key] = value
+  elseif not group.failed then -- what fails later was ended by this
+    group.failed, group.raised = true, not ok
+    group.err = ok and err or value
+  end
+end
+
+-- Takes one function after the other until there is none left, or one fails.
+local function work_off(group)
+  while group.next <= #group.keys and not group.failed do
+    local key = group.keys[group.next]
+    group.next = group.next + 1
+    take_result(group, key, pcall(group.fns[key]))
+  end
+  group.running = group.running - 1
+  if group.running == 0 or group.failed then
+    core.wake(group.parent)
+  end
+end
+
+--- Runs functions at the same time and waits for all of them. The first one that fails
+--- (returns nil, err, or raises) ends the others.
+---@param fns table<any, function>  a list, or a table by names
+---@param opts table?  concurrency: how many run at a time (all of them, 10000 at most)
+---@return table? results, any err  the first value that each function returned, under the
+---  function's key; what one raised is raised again
+function fiber.all(fns, opts)
+  local what = "candy.all"
+  local read = options.read(what, opts, ALL_OPTIONS)
+  if type(fns) ~= "table" then
+    core.misuse(("%s: the first argument must be a table of functions, not %s")
+      :format(what, options.show(fns)))
+  end
+  local group = { fns = fns, keys = keys_of(fns), next = 1, results = {} }
+  group.parent = core.self(what)
+  group.running = math.min(#group.keys, read.concurrency or ALL_MAX)
+  local numbers = {}
+  for i = 1, group.running do
+    numbers[i] = start(what, function() work_off(group) end)
+  end
+  while group.running > 0 and not group.failed do
+    core.park(what, -1)
+    wait.await()
+  end
+  if not group.failed then
+    return group.results
+  end
+  for _, number in ipairs(numbers) do
+    core.cancel(number)
+  end
+  if group.raised then
+    error(group.err, 0)
+  end
+  return nil, group.err
+end
+
+-- The end of a job --
+
+local function raise_unseen()
+  for _, strand in ipairs(core.strands() or {}) do
+    if not strand.seen and not strand.cancelled then
+      error(strand.results[1], 0)
+    end
+  end
+end
+
+--- Passes on what a task returned once all that it spawned has ended; at once when it
+--- failed.
+function fiber.settle(...)
+  local value, err = ...
+  if value == nil and err ~= nil then
+    return ...
+  end
+  while core.join() do
+    wait.await()
+  end
+  raise_unseen()
+  return ...
+end
+
+return fiber

@@ -1,0 +1,388 @@
+/* Coroutines and what they wait for: see fiber.h. */
+#include "lua/fiber.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/slot.h"
+
+#define PLACE_MASK ((uint32_t)FIBERS_MAX - 1)
+
+/* ---- places: the way back from a number ---- */
+
+static struct fiber_place *place_of(const struct worker *w, uint64_t number)
+{
+  uint32_t place = (uint32_t)number & PLACE_MASK;
+  return place < w->place_count ? &w->places[place] : NULL;
+}
+
+static void grow_places(struct worker *w)
+{
+  uint32_t more = w->place_count ? w->place_count : 64;
+  if (w->place_count + more > FIBERS_MAX)
+    more = FIBERS_MAX - w->place_count;
+  w->places = mem_grow(w->places, (w->place_count + more) * sizeof *w->places);
+  for (uint32_t i = w->place_count + more; i-- > w->place_count;) {
+    w->places[i] = (struct fiber_place){.next_free = w->free_place};
+    w->free_place = i + 1;
+  }
+  w->place_count += more;
+}
+
+/* Whether there was a place left. */
+static bool take_place(struct worker *w, struct fiber *f)
+{
+  if (w->free_place == 0 && w->place_count < FIBERS_MAX)
+    grow_places(w);
+  if (w->free_place == 0)
+    return false;
+  uint32_t place = w->free_place - 1;
+  w->free_place = w->places[place].next_free;
+  w->places[place].fiber = f;
+  f->number = ++w->last_fiber << FIBER_PLACES_BITS | place;
+  return true;
+}
+
+static void leave_place(struct fiber *f)
+{
+  struct worker *w = f->slot->worker;
+  struct fiber_place *place = place_of(w, f->number);
+  place->fiber = NULL;
+  place->next_free = w->free_place;
+  w->free_place = ((uint32_t)f->number & PLACE_MASK) + 1;
+}
+
+struct fiber *fiber_find(struct worker *w, uint64_t number)
+{
+  struct fiber_place *place = place_of(w, number);
+  struct fiber *f = place ? place->fiber : NULL;
+  return f && f->number == number ? f : NULL;
+}
+
+/* ---- life ---- */
+
+static bool is_main(const struct fiber *f)
+{
+  return f == &f->slot->main;
+}
+
+void fiber_init(struct fiber *f, struct slot *s)
+{
+  struct worker *w = s->worker;
+  f->slot = s;
+  f->co_ref = LUA_NOREF;
+  take_place(w, f); /* the slots of a worker are far less than FIBERS_MAX */
+  uv_timer_init(&w->loop, &f->alarm);
+  f->alarm.data = f;
+}
+
+void fiber_fini(struct fiber *f)
+{
+  uv_close((uv_handle_t *)&f->alarm, NULL);
+  buf_fini(&f->answer);
+}
+
+static void link_spawned(struct fiber *f)
+{
+  struct slot *s = f->slot;
+  f->sibling = s->spawned;
+  f->sibling_at = &s->spawned;
+  if (f->sibling)
+    f->sibling->sibling_at = &f->sibling;
+  s->spawned = f;
+}
+
+/* ---- the line of ready ones ---- */
+
+static void push_ready(struct fiber *f)
+{
+  struct worker *w = f->slot->worker;
+  f->state = FIBER_READY;
+  f->next = NULL;
+  f->before = w->ready_end;
+  if (w->ready)
+    w->ready_end->next = f;
+  else
+    w->ready = f;
+  w->ready_end = f;
+  turn_wake(w);
+}
+
+static void leave_ready(struct fiber *f)
+{
+  struct worker *w = f->slot->worker;
+  if (w->ready == f)
+    w->ready = f->next;
+  else
+    f->before->next = f->next;
+  if (w->ready_end == f)
+    w->ready_end = f->before;
+  else
+    f->next->before = f->before;
+}
+
+struct fiber *fiber_pop_ready(struct worker *w)
+{
+  struct fiber *f = w->ready;
+  if (f)
+    leave_ready(f);
+  return f;
+}
+
+/* ---- spawning ---- */
+
+struct fiber *fiber_spawn(lua_State *L)
+{
+  struct worker *w = worker_of(L);
+  lua_State *co = lua_newthread(L);
+  lua_insert(L, -2); /* stack: coroutine, function */
+  lua_xmove(L, co, 1);
+  int co_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  struct fiber *f = mem_alloc(sizeof *f);
+  f->slot = w->running;
+  if (!take_place(w, f)) {
+    luaL_unref(L, LUA_REGISTRYINDEX, co_ref);
+    free(f);
+    return NULL;
+  }
+  f->co = co;
+  f->co_ref = co_ref;
+  f->parent = w->fiber->number;
+  w->fiber->children++;
+  uv_timer_init(&w->loop, &f->alarm);
+  f->alarm.data = f;
+  link_spawned(f);
+  push_ready(f);
+  return f;
+}
+
+/* ---- running ---- */
+
+static void make_coroutine(struct fiber *f)
+{
+  struct worker *w = f->slot->worker;
+  w->memory.telling = true;
+  f->co = lua_newthread(w->L);
+  f->co_ref = luaL_ref(w->L, LUA_REGISTRYINDEX);
+  lua_rawgeti(f->co, LUA_REGISTRYINDEX, w->work_ref);
+  w->memory.telling = false;
+}
+
+int fiber_run(struct fiber *f)
+{
+  struct slot *s = f->slot;
+  struct worker *w = s->worker;
+  if (!f->co)
+    make_coroutine(f);
+  f->state = FIBER_RUNNING;
+  w->running = s;
+  w->fiber = f;
+  int status = s->job ? entry(w, f->co, 0, PAGE_JOB, s->job->m.cell)
+                      : entry(w, f->co, 0, PAGE_IDLE, 0);
+  w->running = NULL;
+  w->fiber = NULL;
+  return status;
+}
+
+/* ---- the end ---- */
+
+static void stop_waiting(struct fiber *f)
+{
+  void (*forget)(void *arg) = f->forget;
+  f->forget = NULL;
+  f->request = 0;
+  f->for_channel = f->parked = f->joining = false;
+  uv_timer_stop(&f->alarm);
+  if (forget)
+    forget(f->arg);
+}
+
+static void release(uv_handle_t *alarm)
+{
+  struct fiber *f = alarm->data;
+  buf_fini(&f->answer);
+  free(f);
+}
+
+static void leave_family(struct fiber *f)
+{
+  struct slot *s = f->slot;
+  struct fiber *parent = fiber_find(s->worker, f->parent);
+  if (parent)
+    parent->children--;
+  *f->sibling_at = f->sibling;
+  if (f->sibling)
+    f->sibling->sibling_at = f->sibling_at;
+  if (!s->spawned && s->main.joining)
+    fiber_wake(&s->main);
+}
+
+void fiber_drop(struct fiber *f)
+{
+  struct worker *w = f->slot->worker;
+  if (f->state == FIBER_WAITING)
+    stop_waiting(f);
+  else if (f->state == FIBER_READY)
+    leave_ready(f);
+  f->state = FIBER_IDLE;
+  f->cancelled = f->in_transaction = false;
+  luaL_unref(w->L, LUA_REGISTRYINDEX, f->co_ref);
+  f->co = NULL;
+  f->co_ref = LUA_NOREF;
+  if (is_main(f))
+    return;
+  leave_place(f);
+  leave_family(f);
+  uv_close((uv_handle_t *)&f->alarm, release);
+}
+
+void fiber_drop_spawned(struct slot *s)
+{
+  while (s->spawned)
+    fiber_drop(s->spawned);
+}
+
+static void interrupt(struct fiber *f)
+{
+  if (f->state != FIBER_WAITING)
+    return;
+  stop_waiting(f);
+  push_ready(f);
+}
+
+void fiber_interrupt_all(struct slot *s)
+{
+  for (struct fiber *f = s->spawned; f; f = f->sibling)
+    interrupt(f);
+  interrupt(&s->main); /* last, for the others end with it */
+}
+
+void fiber_cancel(struct fiber *f)
+{
+  if (f->cancelled)
+    return;
+  f->cancelled = true;
+  interrupt(f);
+  uint32_t left = f->children;
+  for (struct fiber *other = f->slot->spawned; other && left > 0; other = other->sibling)
+    if (other->parent == f->number) {
+      fiber_cancel(other);
+      left--;
+    }
+}
+
+/* ---- waiting ---- */
+
+void fiber_wait(struct fiber *f, void (*forget)(void *arg), void *arg)
+{
+  f->state = FIBER_WAITING;
+  f->answered = false;
+  f->forget = forget;
+  f->arg = arg;
+  slot_watch_limit(f->slot);
+}
+
+static void on_alarm(uv_timer_t *timer)
+{
+  fiber_wake(timer->data);
+}
+
+static void set_alarm(struct fiber *f, int64_t ms)
+{
+  uv_update_time(&f->slot->worker->loop);
+  uv_timer_start(&f->alarm, on_alarm, (uint64_t)ms, 0);
+}
+
+void fiber_wait_alarm(struct fiber *f, int64_t ms)
+{
+  fiber_wait(f, NULL, NULL);
+  set_alarm(f, ms);
+}
+
+uint32_t fiber_wait_answer(struct fiber *f)
+{
+  struct fiber_place *place = place_of(f->slot->worker, f->number);
+  fiber_wait(f, NULL, NULL);
+  if (++place->serial == 0) /* so that no number is 0 */
+    place->serial = 1;
+  f->request =
+      (uint32_t)place->serial << FIBER_PLACES_BITS | ((uint32_t)f->number & PLACE_MASK);
+  return f->request;
+}
+
+void fiber_wait_channel(struct fiber *f)
+{
+  fiber_wait(f, NULL, NULL);
+  f->for_channel = true;
+}
+
+void fiber_park(struct fiber *f, int64_t ms)
+{
+  fiber_wait(f, NULL, NULL);
+  f->parked = true;
+  if (ms >= 0)
+    set_alarm(f, ms);
+}
+
+void fiber_join(struct fiber *f)
+{
+  fiber_wait(f, NULL, NULL);
+  f->joining = true;
+}
+
+/* ---- what they waited for ---- */
+
+void fiber_wake(struct fiber *f)
+{
+  f->forget = NULL;
+  interrupt(f);
+}
+
+void fiber_unpark(struct fiber *f)
+{
+  if (f->parked)
+    fiber_wake(f);
+}
+
+void fiber_answer(struct worker *w, const struct message_answer *answer)
+{
+  struct fiber_place *place = place_of(w, answer->number);
+  struct fiber *f = place ? place->fiber : NULL;
+  if (!f || f->request != answer->number)
+    return; /* who asked is gone */
+  f->answer_ok = answer->ok;
+  f->answer.len = 0;
+  buf_append(&f->answer, answer->body.data, answer->body.len);
+  fiber_wake(f);
+  f->answered = true;
+}
+
+void fiber_channel_drained(struct worker *w)
+{
+  for (uint32_t i = 0; i < w->place_count; i++)
+    if (w->places[i].fiber && w->places[i].fiber->for_channel)
+      fiber_wake(w->places[i].fiber);
+}
+
+/* ---- gates ---- */
+
+static void forget_gate(void *arg)
+{
+  struct gate *g = arg;
+  g->waiting = NULL;
+}
+
+void gate_wait(struct gate *g, struct fiber *f)
+{
+  g->waiting = f;
+  fiber_wait(f, forget_gate, g);
+}
+
+void gate_open(struct gate *g)
+{
+  struct fiber *f = g->waiting;
+  g->waiting = NULL;
+  if (f)
+    fiber_wake(f);
+}

@@ -1,0 +1,106 @@
+/* A fiber: one coroutine of a job, and what it waits for.
+ *
+ *   RUNNING --fiber_wait--> WAITING --fiber_wake--> READY --turn--> RUNNING
+ *
+ * A job begins with the main fiber of its slot, whose coroutine goes on from job to job;
+ * candy.spawn adds others, which end with the job at the latest. A fiber that has used up
+ * its job's time, or is cancelled, is woken and told at once: its wait raises. When it
+ * waits again after that it is dropped, and never resumed.
+ *
+ * Whatever takes time follows one pattern. A function of candy.core starts it or looks at
+ * it, and where there is nothing yet calls gate_wait; the library yields (candy/wait.lua)
+ * and asks again. When something comes, C calls gate_open.
+ */
+#ifndef CANDY_LUA_FIBER_H
+#define CANDY_LUA_FIBER_H
+
+#include "lua/worker.h"
+
+#define FIBER_PLACES_BITS 16 /* of a fiber's and of a request's number: the place */
+#define FIBERS_MAX        (1 << FIBER_PLACES_BITS)
+
+enum fiber_state {
+  FIBER_IDLE, /* a main fiber without a job */
+  FIBER_RUNNING,
+  FIBER_WAITING,
+  FIBER_READY,
+};
+
+struct fiber {
+  struct slot *slot;
+  struct fiber *next, *before;         /* in the line of ready ones */
+  struct fiber *sibling, **sibling_at; /* among those that the job spawned */
+  uint64_t number;                     /* never used twice; its last bits are its place */
+  uint64_t parent;                     /* who spawned it; cancelled, it takes it along */
+  uint32_t children;                   /* how many it spawned that have not ended */
+  enum fiber_state state;
+
+  lua_State *co; /* NULL: a main fiber that needs one yet */
+  int co_ref;
+
+  void (*forget)(void *arg); /* who must know that it waits no more, or NULL */
+  void *arg;
+  uint32_t request; /* number of the request it waits for; 0: none */
+  bool answered, answer_ok;
+  struct buf answer;
+  bool for_channel;    /* it waits until the channel has sent what it holds */
+  bool parked;         /* it waits for fiber_unpark, or its alarm */
+  bool joining;        /* it waits until the job's other fibers have ended */
+  bool cancelled;      /* it has been told, or will be when it runs again */
+  bool in_transaction; /* only the queries of its transaction may make it wait */
+  uv_timer_t alarm;
+};
+
+/* The main fiber of a slot. */
+void fiber_init(struct fiber *f, struct slot *s);
+void fiber_fini(struct fiber *f);
+
+/* Adds a fiber to the job that runs; it will run the function at the top of L's stack,
+ * which is popped. NULL when there are FIBERS_MAX. May raise. */
+struct fiber *fiber_spawn(lua_State *L);
+struct fiber *fiber_find(struct worker *w, uint64_t number); /* or NULL: it has ended */
+
+/* Runs its coroutine until it waits or ends; returns what lua_resume does. */
+int fiber_run(struct fiber *f);
+
+/* The coroutine is of no use any more: whatever the fiber waited for is forgotten. A main
+ * fiber gets a new coroutine when it runs again; another one is gone after this. */
+void fiber_drop(struct fiber *f);
+void fiber_drop_spawned(struct slot *s);
+
+/* It is not wanted any more, nor are those that it spawned: they are told. */
+void fiber_cancel(struct fiber *f);
+
+/* Wakes the fibers of a slot that wait, before what they wait for has come. */
+void fiber_interrupt_all(struct slot *s);
+
+/* The first of the line of ready ones, or NULL. */
+struct fiber *fiber_pop_ready(struct worker *w);
+
+/* ---- waiting: called by the fiber's Lua just before it yields ---- */
+
+/* forget (may be NULL) is called when the fiber stops waiting before fiber_wake. */
+void fiber_wait(struct fiber *f, void (*forget)(void *arg), void *arg);
+void fiber_wait_alarm(struct fiber *f, int64_t ms);
+uint32_t fiber_wait_answer(struct fiber *f); /* the number that the request must carry */
+void fiber_wait_channel(struct fiber *f);
+void fiber_park(struct fiber *f, int64_t ms); /* < 0: for as long as it takes */
+void fiber_join(struct fiber *f);
+
+/* ---- what they waited for has come ---- */
+
+void fiber_wake(struct fiber *f);
+void fiber_unpark(struct fiber *f); /* nothing happens unless it is parked */
+void fiber_answer(struct worker *w, const struct message_answer *answer);
+void fiber_channel_drained(struct worker *w);
+
+/* ---- gates: one fiber waits for one thing ---- */
+
+struct gate { /* {0} is one where nobody waits */
+  struct fiber *waiting;
+};
+
+void gate_wait(struct gate *g, struct fiber *f);
+void gate_open(struct gate *g); /* wakes who waits, if anybody does */
+
+#endif

@@ -1,0 +1,314 @@
+-- Several things at once within one job: candy.spawn, candy.all, candy.timeout.
+local cjson = require("cjson")
+local support = require("spec.support.worker")
+
+local function result_of(body, payload, init)
+  local done = support.run_body(body, payload, init)
+  assert.equal("completed", done.outcome, done.body)
+  return cjson.decode(done.body)
+end
+
+local function error_of(body, payload, init)
+  local done = support.run_body(body, payload, init)
+  assert.equal("failed", done.outcome, done.body)
+  return done.error
+end
+
+describe("candy.spawn", function()
+  it("runs a function beside the one that goes on", function()
+    assert.same({ "main", "spawned", 7, "last" }, result_of([[
+      local order = {}
+      local handle = candy.spawn(function(a, b)
+        order[#order + 1] = "spawned"
+        candy.sleep("1ms")
+        return a + b, "second"
+      end, 3, 4)
+      order[#order + 1] = "main"
+      local sum = handle:wait()
+      order[#order + 1] = sum
+      assert(select(2, handle:wait()) == "second" and handle:done())
+      order[#order + 1] = "last"
+      return order]]))
+  end)
+
+  it("raises what the function raised where it is waited for", function()
+    assert.same({ false, "scripts/a.lua:3: no luck" }, result_of([[
+      local handle = candy.spawn(function() error("no luck") end)
+      return { pcall(handle.wait, handle) }]]))
+  end)
+
+  it("keeps a job open until all that it spawned has ended", function()
+    local worker = support.start_one([[
+      candy.task("t", function()
+        candy.spawn(function()
+          candy.spawn(function() assert(candy.kv.add("n")) end)
+          candy.sleep("1ms")
+        end)
+        return "done"
+      end)]])
+    local id = worker:offer("t")
+    assert.equal("kv", (worker:answer('{"value":1}')))
+    assert.equal('"done"', worker:done(id).body)
+    worker:close()
+  end)
+
+  it("fails the job when nobody waited for what raised", function()
+    assert.equal("scripts/a.lua:3: lost", error_of([[
+      candy.spawn(function() candy.sleep("1ms") error("lost") end)
+      return 1]]).message)
+  end)
+
+  it("cancels the rest when the job fails", function()
+    local worker = support.start_one([[
+      candy.task("t", function()
+        candy.spawn(function() candy.sleep("1h") end)
+        return nil, "why"
+      end)
+      candy.task("raises", function()
+        candy.spawn(function() candy.sleep("1h") end)
+        error("why")
+      end)
+      candy.task("after", function() return 1 end)]])
+    assert.equal("why", worker:run("t").error.message)
+    assert.truthy(worker:run("raises").error.message:find("why$"))
+    assert.equal("1", worker:run("after").body)
+    worker:close()
+  end)
+
+  it("is cancelled by its handle, and told so once", function()
+    assert.same({ "scripts/a.lua:5: cancelled", "cancelled", true }, result_of([[
+      local told
+      local handle = candy.spawn(function()
+        told = select(2, pcall(candy.sleep, "1h"))
+        candy.sleep("1h")
+        error("is never reached")
+      end)
+      candy.sleep(0)
+      handle:cancel()
+      candy.sleep(0)
+      local _, err = handle:wait()
+      return { told, err.code, handle:done() }]]))
+  end)
+
+  it("takes along what a cancelled function spawned", function()
+    assert.same({ "cancelled" }, result_of([[
+      local told = {}
+      local outer = candy.spawn(function()
+        candy.spawn(function()
+          local ok, err = pcall(candy.sleep, "1h")
+          told[1] = not ok and err:match("cancelled$")
+        end)
+        candy.sleep("1h")
+      end)
+      candy.sleep("1ms")
+      outer:cancel()
+      candy.sleep("1ms")
+      return told]]))
+  end)
+
+  it("tells every function of a job that its time is up", function()
+    local worker = support.start_one([[
+      local told = {}
+      candy.task("t", { timeout = "50ms" }, function()
+        for i = 1, 3 do
+          candy.spawn(function()
+            told[i] = select(2, pcall(candy.sleep, "1h"))
+          end)
+        end
+        candy.sleep("1h")
+      end)
+      candy.task("told", function() return told end)]])
+    local err = worker:run("t").error
+    assert.equal("timeout", err.code)
+    local told = worker:run("told").body
+    assert.equal(3, select(2, told:gsub("timed out after 50ms", "")))
+    worker:close()
+  end)
+
+  it("drops a function that goes on waiting when it was told", function()
+    local worker = support.start_one([[
+      candy.task("t", { timeout = "30ms" }, function()
+        local handle = candy.spawn(function()
+          while true do pcall(candy.sleep, "1h") end
+        end)
+        handle:wait()
+      end)]])
+    assert.equal("timeout", worker:run("t").error.code)
+    worker:close()
+  end)
+
+  it("works within coroutines of the script", function()
+    assert.equal(3, result_of([[
+      local co = coroutine.wrap(function()
+        local handle = candy.spawn(function() candy.sleep("1ms") return 2 end)
+        coroutine.yield(1)
+        coroutine.yield((handle:wait()))
+      end)
+      return co() + co()]]))
+  end)
+
+  it("refuses a handle of another job while it runs", function()
+    local worker = support.start_one([[
+      local handle
+      candy.task("first", function()
+        handle = candy.spawn(function() candy.sleep("1h") end)
+        handle:wait()
+      end)
+      candy.task("second", function()
+        while not handle do candy.sleep("1ms") end
+        handle:wait()
+      end)]])
+    worker:offer("first")
+    local err = worker:run("second").error
+    assert.truthy(err.message:find("belongs to another job", 1, true))
+    worker:close()
+  end)
+
+  it("is a misuse outside of tasks, and without a function", function()
+    local worker = support.start({ ["scripts/a.lua"] = [[
+      require("candy").spawn(function() end)]] })
+    local err = worker:manifest().files[1].error.message
+    assert.truthy(err:find("candy.spawn can only be called while a task runs", 1, true))
+    worker:close()
+    assert.truthy(error_of("candy.spawn(3)").message:find(
+      "the first argument must be a function, not 3", 1, true))
+  end)
+
+  it("lets a job's log, progress and effects be used", function()
+    local done = support.run_body([[
+      candy.spawn(function() job:write("insert into t values (?)", 1) end):wait()
+      return 1]])
+    assert.truthy(done.effects:find("insert into t", 1, true))
+  end)
+end)
+
+describe("candy.all", function()
+  it("runs all at the same time and keeps results by key", function()
+    assert.same({ a = 1, b = 2 }, result_of([[
+      local other
+      return candy.all({
+        a = function() while not other do candy.sleep(0) end return 1 end,
+        b = function() other = true return 2 end,
+      })]]))
+    assert.same({ 10, 20, 30 }, result_of([[
+      local fns = {}
+      for i = 1, 3 do fns[i] = function() candy.sleep("1ms") return i * 10 end end
+      return candy.all(fns)]]))
+    assert.same({}, result_of("return candy.json.array(candy.all({}))"))
+  end)
+
+  it("ends the others when one fails", function()
+    assert.same({ "no", "cancelled" }, result_of([[
+      local told
+      local results, err = candy.all({
+        function() told = select(2, pcall(candy.sleep, "1h")) end,
+        function() candy.sleep("1ms") return nil, "no" end,
+      })
+      assert(results == nil)
+      candy.sleep(0)
+      return { err, told:match("cancelled$") }]]))
+    assert.equal("scripts/a.lua:3: broken", error_of([[
+      candy.all({ function() error("broken") end, function() candy.sleep("1h") end })
+      ]]).message)
+  end)
+
+  it("runs as many at a time as it is told", function()
+    assert.same({ 3, 20 }, result_of([[
+      local running, most, fns = 0, 0, {}
+      for i = 1, 20 do
+        fns[i] = function()
+          running = running + 1
+          most = math.max(most, running)
+          candy.sleep("1ms")
+          running = running - 1
+          return i
+        end
+      end
+      local results = assert(candy.all(fns, { concurrency = 3 }))
+      return { most, #results }]]))
+  end)
+
+  it("answers requests of many functions, each with its own", function()
+    local worker = support.start_one([[
+      candy.task("t", function()
+        local fns = {}
+        for i = 1, 500 do
+          fns[i] = function() return candy.kv.get("k" .. i) end
+        end
+        local got = assert(candy.all(fns))
+        for i = 1, 500 do assert(got[i] == i, i) end
+        return #got
+      end)]])
+    local id, requests = worker:offer("t"), {}
+    for i = 1, 500 do
+      requests[i] = worker:wait_message("request")
+    end
+    for i = 500, 1, -1 do
+      local key = support.decode(requests[i].body).key:sub(2)
+      worker:send({ answer = { number = requests[i].number, ok = true,
+        body = ('{"found":true,"value":%s,"version":1}'):format(key) } })
+    end
+    assert.equal("500", worker:done(id).body)
+    worker:close()
+  end)
+
+  it("runs ten thousand functions, and a job that makes too many is told", function()
+    local worker = support.start_one([[
+      candy.task("many", function()
+        local fns = {}
+        for i = 1, 10000 do fns[i] = function() candy.sleep("1ms") return i end end
+        return #assert(candy.all(fns))
+      end)
+      candy.task("too_many", function()
+        while true do candy.spawn(function() candy.sleep("1h") end) end
+      end)]])
+    assert.equal("10000", worker:run("many").body)
+    local err = worker:run("too_many").error
+    assert.truthy(err.message:find("at most 65536 fibers", 1, true), err.message)
+    assert.equal("10000", worker:run("many").body)
+    worker:close()
+  end)
+end)
+
+describe("candy.timeout", function()
+  it("returns what the function returned in time", function()
+    assert.same({ 1, 2 }, result_of([[
+      return { candy.timeout("10s", function(a) candy.sleep("1ms") return a, 2 end, 1) }
+    ]]))
+    assert.same({ cjson.null, "own" }, result_of([[
+      local value, err = candy.timeout(5, function() return nil, "own" end)
+      return candy.json.array({ value or candy.json.null, err })]]))
+  end)
+
+  it("cancels the function when it takes longer", function()
+    assert.same({ "timeout", "candy.timeout: the function took longer than 10ms",
+      "cancelled" }, result_of([[
+      local told
+      local value, err = candy.timeout("10ms", function()
+        told = select(2, pcall(candy.sleep, "1h"))
+      end)
+      assert(value == nil)
+      candy.sleep(0)
+      return { err.code, err.message, told:match("cancelled$") }]]))
+  end)
+
+  it("nests, and the inner one is ended by the outer one", function()
+    assert.same({ "timeout", 1 }, result_of([[
+      local ends = 0
+      local _, err = candy.timeout("20ms", function()
+        candy.timeout("1h", function()
+          pcall(candy.sleep, "1h")
+          ends = ends + 1
+        end)
+      end)
+      candy.sleep("1ms")
+      return { err.code, ends }]]))
+  end)
+
+  it("wants a duration and a function", function()
+    assert.truthy(error_of('candy.timeout("soon", print)').message:find(
+      'the first argument must be a duration', 1, true))
+    assert.truthy(error_of('candy.timeout("1s")').message:find(
+      "the second argument must be a function, not nil", 1, true))
+  end)
+end)
