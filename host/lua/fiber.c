@@ -349,8 +349,8 @@ void fiber_answer(struct worker *w, const struct message_answer *answer)
 {
   struct fiber_place *place = place_of(w, answer->number);
   struct fiber *f = place ? place->fiber : NULL;
-  if (!f || f->request != answer->number)
-    return; /* who asked is gone */
+  if (answer->number == 0 || !f || f->request != answer->number)
+    return; /* nobody asked, or who asked is gone */
   f->answer_ok = answer->ok;
   f->answer.len = 0;
   buf_append(&f->answer, answer->body.data, answer->body.len);

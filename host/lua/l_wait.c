@@ -25,23 +25,38 @@ struct fiber *core_waiting_fiber(lua_State *L, const char *what)
   return w->fiber;
 }
 
-/* request(name, verb, body): sends it | returns a message when it is too large */
-static int request(lua_State *L)
+/* stack: verb and body from `at` on; number 0: nobody waits for an answer */
+static void send_request(lua_State *L, int at, uint32_t number)
 {
   struct worker *w = worker_of(L);
-  struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
-  struct message_request m = {.cell = f->slot->job->m.cell};
-  m.verb.data = luaL_checklstring(L, 2, &m.verb.len);
-  m.body.data = luaL_checklstring(L, 3, &m.body.len);
-  if (m.body.len > REQUEST_MAX) {
-    lua_pushfstring(L, "%s: %d MB are more than the limit of %d MB", lua_tostring(L, 1),
-                    (int)(m.body.len >> 20), (int)(REQUEST_MAX >> 20));
-    return 1;
-  }
-  m.number = fiber_wait_answer(f);
+  struct message_request m = {.number = number, .cell = w->running->job->m.cell};
+  m.verb.data = luaL_checklstring(L, at, &m.verb.len);
+  m.body.data = luaL_checklstring(L, at + 1, &m.body.len);
   w->message.len = 0;
   message_put_request(&w->message, &m);
   channel_send(w->channel, MESSAGE_REQUEST, w->message.data, w->message.len);
+}
+
+/* request(name, verb, body): sends it | returns a message when it is too large */
+static int request(lua_State *L)
+{
+  struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
+  luaL_checkstring(L, 2);
+  size_t len;
+  luaL_checklstring(L, 3, &len);
+  if (len > REQUEST_MAX) {
+    lua_pushfstring(L, "%s: %d MB are more than the limit of %d MB", lua_tostring(L, 1),
+                    (int)(len >> 20), (int)(REQUEST_MAX >> 20));
+    return 1;
+  }
+  send_request(L, 2, fiber_wait_answer(f));
+  return 0;
+}
+
+/* tell(verb, body): a request without an answer, for what is given back on the way out */
+static int tell(lua_State *L)
+{
+  send_request(L, 1, 0);
   return 0;
 }
 
@@ -79,10 +94,8 @@ static int answer(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"request", request},
-    {"sleep", sleep_ms},
-    {"answer", answer},
-    {NULL, NULL},
+    {"request", request}, {"tell", tell}, {"sleep", sleep_ms},
+    {"answer", answer},   {NULL, NULL},
 };
 
 void core_wait(lua_State *L)

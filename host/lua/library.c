@@ -22,6 +22,7 @@ EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
 EMBED(lua_json, CANDY_SOURCE "/lib/candy/json.lua");
 EMBED(lua_kv, CANDY_SOURCE "/lib/candy/kv.lua");
 EMBED(lua_load_all, CANDY_SOURCE "/lib/candy/load.lua");
+EMBED(lua_lock, CANDY_SOURCE "/lib/candy/lock.lua");
 EMBED(lua_log, CANDY_SOURCE "/lib/candy/log.lua");
 EMBED(lua_new_job, CANDY_SOURCE "/lib/candy/new_job.lua");
 EMBED(lua_options, CANDY_SOURCE "/lib/candy/options.lua");
@@ -47,6 +48,7 @@ static const struct module {
     {"candy.json", lua_json_start, lua_json_end},
     {"candy.kv", lua_kv_start, lua_kv_end},
     {"candy.load", lua_load_all_start, lua_load_all_end},
+    {"candy.lock", lua_lock_start, lua_lock_end},
     {"candy.log", lua_log_start, lua_log_end},
     {"candy.new_job", lua_new_job_start, lua_new_job_end},
     {"candy.options", lua_options_start, lua_options_end},

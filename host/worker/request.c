@@ -193,6 +193,9 @@ static const char *const kv_verbs[] = {[STORE_KV_GET] = "get",
                                        [STORE_KV_ADD] = "add",
                                        [STORE_KV_DELETE] = "delete"};
 
+/* Locks are values of a workspace of their own, which no other name can reach. */
+#define LOCKS "candy:locks"
+
 static void kv(struct request *r)
 {
   struct store_kv *k = &r->u.kv;
@@ -205,6 +208,7 @@ static void kv(struct request *r)
     refuse(r, &err);
     return;
   }
+  k->workspace = json_is_true(json_object_get(r->body, "lock")) ? LOCKS : NULL;
   k->key = jx_str(r->body, "key", "");
   k->value = jx_str(r->body, "value", "null");
   k->by = json_number_value(json_object_get(r->body, "by"));

@@ -12,6 +12,7 @@ local candy = {
   db = require("candy.db"),
   json = require("candy.json"),
   kv = require("candy.kv"),
+  lock = require("candy.lock"),
   log = require("candy.log"),
   permanent = errors.permanent,
   queue = require("candy.queue"),

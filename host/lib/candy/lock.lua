@@ -1,0 +1,129 @@
+-- candy.lock: one holder at a time, over all workers. A lock is a value of the store with
+-- an expiry; its version is the fencing token. It is renewed while its function runs, and
+-- when its holder dies it is free again once its time is up.
+local core = require("candy.core")
+local errors = require("candy.error")
+local fiber = require("candy.fiber")
+local options = require("candy.options")
+local wait = require("candy.wait")
+
+local WHAT = "candy.lock"
+local WAIT_MS, TTL_MS, TTL_LEAST_MS = 10000, 30000, 300
+local PAUSE_MS, PAUSE_MAX_MS = 20, 500
+
+local function ttl(value)
+  local ms, expected = options.duration(value)
+  if ms and ms >= TTL_LEAST_MS then
+    return ms
+  end
+  return nil, expected or 'at least "300ms"'
+end
+
+local OPTIONS = { wait = options.duration, ttl = ttl }
+
+-- What the host is asked for: to take the lock (version 0), to renew or to give it back.
+local function body_of(lock, verb, version)
+  return {
+    verb = verb, lock = true, key = lock.name, value = "true", if_version = version,
+    expires_ms = verb == "set" and lock.ttl or nil,
+  }
+end
+
+-- Whether it is held now; nil, err when the store could not tell.
+local function set(lock, version)
+  local answer, err = wait.request(WHAT, "kv", body_of(lock, "set", version))
+  if not answer then
+    return nil, err
+  end
+  if answer.found then
+    lock.version = answer.version
+  end
+  return answer.found
+end
+
+local function shown(ms)
+  return ms < 1000 and ms .. "ms" or ms / 1000 .. "s"
+end
+
+local function take(lock, patience)
+  local until_ms, pause = core.clock() + patience, PAUSE_MS
+  while true do
+    local held, err = set(lock, 0)
+    local left = until_ms - core.clock()
+    if held or held == nil then
+      return held, err
+    elseif left <= 0 then
+      return nil, errors.new({
+        code = "locked",
+        message = ('candy.lock: "%s" is held by another one, and was not free within %s')
+          :format(lock.name, shown(patience)),
+      })
+    end
+    core.sleep(math.min(left, pause * (0.5 + math.random())))
+    wait.await()
+    pause = math.min(pause * 2, PAUSE_MAX_MS)
+  end
+end
+
+local function renew(lock, held)
+  while true do
+    core.sleep(lock.ttl / 3)
+    wait.await()
+    if set(lock, lock.version) == false then
+      lock.lost = true
+      held:cancel()
+      return
+    end
+  end
+end
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+local function hold(lock, fn)
+  local held = fiber.spawn(fn, { name = lock.name, token = lock.version })
+  local renewing = fiber.spawn(renew, lock, held)
+  local results = pack(pcall(held.wait, held))
+  held:cancel()
+  renewing:cancel()
+  core.tell("kv", assert(core.encode(body_of(lock, "delete", lock.version))))
+  if lock.lost then
+    return nil, errors.new({
+      code = "lock_lost",
+      message = ('candy.lock: "%s" could not be renewed in time, and another one may '
+        .. "hold it now: its function was cancelled"):format(lock.name),
+    })
+  elseif not results[1] then
+    error(results[2], 0)
+  end
+  return unpack(results, 2, results.n)
+end
+
+--- Runs a function while nobody else holds the lock of that name, in any worker.
+---@param name string  1 to 200 bytes
+---@param opts table|function  wait: how long to wait for the lock ("10s"; 0: not at all);
+---  ttl: after how long it is free again when its holder dies ("30s"); may be left out
+---@param fn fun(lock: { name: string, token: number }): any  token grows with each holder
+---  of the lock: what a lock guards can refuse a smaller one than it has seen
+---@return any ...  what the function returned; nil, err with code "locked" when the lock
+---  was not free in time, or "lock_lost" when it could not be renewed
+return function(name, opts, fn)
+  if fn == nil then
+    opts, fn = nil, opts
+  end
+  if not options.label(name) then
+    core.misuse(("candy.lock: a name is a text of 1 to 200 bytes, not %s")
+      :format(options.show(name)))
+  elseif type(fn) ~= "function" then
+    core.misuse(("candy.lock: the last argument must be a function, not %s")
+      :format(options.show(fn)))
+  end
+  local read = options.read(WHAT, opts, OPTIONS)
+  local lock = { name = name, ttl = read.ttl or TTL_MS }
+  local held, err = take(lock, read.wait or WAIT_MS)
+  if not held then
+    return nil, err
+  end
+  return hold(lock, fn)
+end
