@@ -11,10 +11,16 @@
 
 /* ---- places: the way back from a number ---- */
 
-static struct fiber_place *place_of(const struct worker *w, uint64_t number)
+static uint32_t place_in(uint64_t number)
 {
-  uint32_t place = (uint32_t)number & PLACE_MASK;
-  return place < w->place_count ? &w->places[place] : NULL;
+  return (uint32_t)number & PLACE_MASK;
+}
+
+/* Who is at the place that a number names, or NULL. */
+static struct fiber *find_at(const struct worker *w, uint64_t number)
+{
+  uint32_t place = place_in(number);
+  return place < w->place_count ? w->places[place].fiber : NULL;
 }
 
 static void grow_places(struct worker *w)
@@ -35,7 +41,7 @@ static bool take_place(struct worker *w, struct fiber *f)
 {
   if (w->free_place == 0 && w->place_count < FIBERS_MAX)
     grow_places(w);
-  if (w->free_place == 0)
+  if (w->free_place == 0 || !w->places)
     return false;
   uint32_t place = w->free_place - 1;
   w->free_place = w->places[place].next_free;
@@ -47,16 +53,15 @@ static bool take_place(struct worker *w, struct fiber *f)
 static void leave_place(struct fiber *f)
 {
   struct worker *w = f->slot->worker;
-  struct fiber_place *place = place_of(w, f->number);
+  struct fiber_place *place = &w->places[place_in(f->number)];
   place->fiber = NULL;
   place->next_free = w->free_place;
-  w->free_place = ((uint32_t)f->number & PLACE_MASK) + 1;
+  w->free_place = place_in(f->number) + 1;
 }
 
 struct fiber *fiber_find(struct worker *w, uint64_t number)
 {
-  struct fiber_place *place = place_of(w, number);
-  struct fiber *f = place ? place->fiber : NULL;
+  struct fiber *f = find_at(w, number);
   return f && f->number == number ? f : NULL;
 }
 
@@ -302,12 +307,11 @@ void fiber_wait_alarm(struct fiber *f, int64_t ms)
 
 uint32_t fiber_wait_answer(struct fiber *f)
 {
-  struct fiber_place *place = place_of(f->slot->worker, f->number);
+  struct fiber_place *place = &f->slot->worker->places[place_in(f->number)];
   fiber_wait(f, NULL, NULL);
   if (++place->serial == 0) /* so that no number is 0 */
     place->serial = 1;
-  f->request =
-      (uint32_t)place->serial << FIBER_PLACES_BITS | ((uint32_t)f->number & PLACE_MASK);
+  f->request = (uint32_t)place->serial << FIBER_PLACES_BITS | place_in(f->number);
   return f->request;
 }
 
@@ -347,8 +351,7 @@ void fiber_unpark(struct fiber *f)
 
 void fiber_answer(struct worker *w, const struct message_answer *answer)
 {
-  struct fiber_place *place = place_of(w, answer->number);
-  struct fiber *f = place ? place->fiber : NULL;
+  struct fiber *f = find_at(w, answer->number);
   if (answer->number == 0 || !f || f->request != answer->number)
     return; /* nobody asked, or who asked is gone */
   f->answer_ok = answer->ok;
