@@ -113,6 +113,10 @@ static void settle(struct http_conn *c)
   if (c->state == CONN_CLOSED)
     return;
   drop_used(c);
+  if (c->stream && c->eof && c->state == CONN_BUSY) {
+    conn_close(c); /* nobody listens any more */
+    return;
+  }
   if (!c->writing && c->state != CONN_BUSY) {
     if (c->eof)
       end_of_input(c);
@@ -201,6 +205,8 @@ static void closed(uv_handle_t *handle)
   struct http_conn *c = handle->data;
   struct http_server *server = c->server;
   unlink_conn(c);
+  if (c->stream)
+    stream_gone(c->stream);
   buf_fini(&c->in);
   buf_fini(&c->out);
   buf_fini(&c->sending);
@@ -212,7 +218,9 @@ void conn_close(struct http_conn *c)
 {
   if (c->state == CONN_CLOSED)
     return;
-  if (c->req && c->state == CONN_BUSY)
+  if (c->stream)
+    stream_cut_off(c->stream);
+  else if (c->req && c->state == CONN_BUSY)
     c->req->conn = NULL; /* its handler has it */
   else
     request_free(&c->req);
@@ -223,6 +231,8 @@ void conn_close(struct http_conn *c)
 
 void conn_wind_down(struct http_conn *c)
 {
-  if (!c->pumping)
+  if (c->stream)
+    stream_wind_down(c->stream);
+  else if (!c->pumping)
     settle(c);
 }

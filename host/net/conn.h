@@ -44,8 +44,9 @@ struct http_conn {
   struct body body;
   size_t
       stretch; /* BODY: its length when the stretch began that its rate is judged over */
-  struct http_request *req; /* BODY, BUSY */
-  uint64_t deadline;        /* loop time, of HEAD, BODY and LINGER */
+  struct http_request *req;   /* BODY, BUSY */
+  struct http_stream *stream; /* BUSY: the answer that goes on; until it has been told */
+  uint64_t deadline;          /* loop time, of HEAD, BODY and LINGER */
   uint64_t write_deadline;
   uv_write_t write;
   uv_shutdown_t shutdown;
@@ -72,6 +73,20 @@ uint64_t conn_after(const struct http_conn *c, int64_t ms);
 /* Moves it on as far as it gets: takes requests from `in` until bytes are missing, a
  * handler has the request, or the client does not read its answers. */
 void conn_pump(struct http_conn *c);
+
+/* ---- response.c ---- */
+
+#define RESPONSE_OPEN SIZE_MAX /* as a length: it is not known yet */
+
+/* The head of an answer; in HTTP/1.1 what has no length goes out in chunks. */
+void response_head(struct buf *out, const struct http_request *req, int status,
+                   const char *type, size_t len);
+
+/* ---- stream.c ---- */
+
+void stream_wind_down(struct http_stream *s); /* the server closes: a whole answer */
+void stream_cut_off(struct http_stream *s);   /* the connection is about to close */
+void stream_gone(struct http_stream *s);      /* it is closed: tells, and frees */
 
 /* ---- intake.c ---- */
 

@@ -140,6 +140,28 @@ void http_problem_with(struct http_request *req, int status, const char *code,
                        json_t *errors, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* ---- an answer that goes on ---- */
+
+struct http_stream;
+
+/* Begins an answer without an end in sight; the request is the stream's from here on.
+ * `closed` is called on the loop, once, when it ends otherwise than by http_stream_end or
+ * http_stream_cut: the client went away or the server closes. The stream is gone then.
+ * Returns NULL when there is nothing to stream, and the request is answered: to a HEAD,
+ * to a client that is gone, or (503) from a server that closes. */
+struct http_stream *http_stream_begin(struct http_request *req, int status,
+                                      const char *type, void (*closed)(void *arg),
+                                      void *arg);
+
+/* The bytes are copied, and wait when the client does not read. */
+void http_stream_write(struct http_stream *stream, const void *bytes, size_t len);
+
+/* How many of them have not left yet. */
+size_t http_stream_pending(const struct http_stream *stream);
+
+void http_stream_end(struct http_stream **stream); /* a whole answer */
+void http_stream_cut(struct http_stream **stream); /* drops what waits, and the client */
+
 /* "Not Found" for 404. */
 const char *http_status_text(int status);
 

@@ -131,14 +131,17 @@ static bool has_body(int status)
   return status != 204 && status != 304;
 }
 
-static void put_head(struct buf *out, const struct http_request *req, int status,
-                     const char *type, size_t len)
+void response_head(struct buf *out, const struct http_request *req, int status,
+                   const char *type, size_t len)
 {
   put_status(out, status);
   put_line(out, "Date: ", server_date(req->conn->server));
   if (type)
     put_line(out, "Content-Type: ", type);
-  if (has_body(status)) {
+  if (has_body(status) && len == RESPONSE_OPEN) {
+    if (!req->http10)
+      put_line(out, "Transfer-Encoding: ", "chunked");
+  } else if (has_body(status)) {
     buf_puts(out, "Content-Length: ");
     put_number(out, len);
     buf_puts(out, "\r\n");
@@ -166,7 +169,7 @@ void http_reply(struct http_request *req, int status, const char *type, const vo
   struct buf *out = &conn->out;
   if (conn->server->closing)
     req->close = true;
-  put_head(out, req, status, type, len);
+  response_head(out, req, status, type, len);
   if (has_body(status) && strcmp(req->method, "HEAD") != 0)
     buf_append(out, body, len);
   conn_answered(conn, req);

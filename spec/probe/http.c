@@ -125,6 +125,48 @@ static void refuse(struct http_request *req, void *arg)
                     1);
 }
 
+/* ---- one stream at a time ---- */
+
+static struct http_stream *stream;
+static int streams_closed;
+
+static void stream_closed(void *arg)
+{
+  (void)arg;
+  stream = NULL;
+  streams_closed++;
+}
+
+static void open_stream(struct http_request *req, void *arg)
+{
+  (void)arg;
+  answered++;
+  stream = http_stream_begin(req, 200, "text/plain", stream_closed, NULL);
+  if (stream)
+    http_stream_write(stream, "begin\n", 6);
+}
+
+static void say(struct http_request *req, void *arg)
+{
+  (void)arg;
+  if (stream)
+    http_stream_write(stream, req->body, req->body_len);
+  http_reply_json(req, 200,
+                  json_pack("{sb sI si}", "open", stream != NULL, "pending",
+                            (json_int_t)(stream ? http_stream_pending(stream) : 0),
+                            "closed", streams_closed));
+}
+
+static void end_stream(struct http_request *req, void *arg)
+{
+  (void)arg;
+  if (http_query(req, "cut"))
+    http_stream_cut(&stream);
+  else
+    http_stream_end(&stream);
+  http_reply(req, 204, NULL, NULL, 0);
+}
+
 static void stop_input(void)
 {
   uv_close((uv_handle_t *)&on_term, NULL);
@@ -167,6 +209,9 @@ static const struct route routes[] = {
     {"GET", "/big", big},
     {"POST", "/refuse", refuse},
     {"POST", "/close", close_server},
+    {"GET", "/stream", open_stream},
+    {"POST", "/stream/say", say},
+    {"POST", "/stream/end", end_stream},
 };
 
 static void lend(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -176,9 +221,9 @@ static void lend(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
   *buf = uv_buf_init(bytes, sizeof bytes);
 }
 
-static void parent_gone(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void parent_gone(uv_stream_t *from, ssize_t n, const uv_buf_t *buf)
 {
-  (void)stream, (void)buf;
+  (void)from, (void)buf;
   if (n < 0)
     _Exit(3);
 }
