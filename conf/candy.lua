@@ -42,6 +42,8 @@ return {
   keep = {
     completed = "24h",
     dead = "30d",
+    logs = "30d", -- lines of the log table, and how many of them at most
+    logs_max = 1000000,
   },
 
   -- How long running jobs may go on once the host is asked to stop.

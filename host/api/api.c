@@ -18,6 +18,8 @@ static const struct route routes[] = {
     {"GET", "/tasks/:id", api_get},
     {"POST", "/tasks/:id/retry", api_retry},
     {"GET", "/definitions", api_definitions},
+    {"GET", "/logs", api_logs},
+    {"GET", "/logs/:id", api_log},
     {"POST", "/control/backup", api_backup},
 };
 
@@ -83,7 +85,8 @@ void api__store_problem(struct http_request *req, const struct err *err)
   int status = 503;
   if (strcmp(err->code, "store_full") == 0)
     status = 507;
-  else if (strcmp(err->code, "store_timeout") == 0)
+  else if (strcmp(err->code, "store_timeout") == 0 ||
+           strcmp(err->code, "log_search") == 0)
     status = 422;
   http_problem(req, status, err->code, "%s", err->text);
 }

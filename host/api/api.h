@@ -5,6 +5,7 @@
  *   GET  /tasks  /tasks/:id          lists, one job in full     api_jobs.c
  *   POST /tasks/:id/retry            a dead job again           api_bulk.c
  *   POST /tasks/retry /tasks/purge   many by filter             api_bulk.c
+ *   GET  /logs  /logs/:id            the log                    api_logs.c, api_tail.c
  *   GET  /definitions                what the scripts declare   api_host.c
  *   POST /control/backup             control socket only        api_host.c
  *
@@ -26,6 +27,7 @@ struct api_parts {
   struct queue *queue;
   struct pool *pool;
   struct keys *keys;
+  uv_loop_t *loop;
 };
 
 struct api *api_new(const struct api_parts *parts);

@@ -11,6 +11,7 @@ struct api {
   struct router *router;
   int64_t started_ms;
   bool draining;
+  int tails; /* that are open */
 };
 
 /* api.c: answers that several routes give */
@@ -35,6 +36,16 @@ void api_filter_query(struct api_filter *f, const struct http_request *req,
 void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others);
 void api_filter_fini(struct api_filter *f);
 
+/* For reading single fields. A problem stays with the filter; a list of texts, "a,b",
+ * lives in its memory. */
+void api__problem(struct api_filter *f, const char *field, const char *code,
+                  const char *message);
+size_t api__split(struct api_filter *f, const char *text, const char *const **out);
+int64_t api__time(struct api_filter *f, const char *field, const char *text);
+
+/* api_tail.c: the log as it grows, as events; `after` or Last-Event-ID resume. */
+void api__tail(struct api *api, struct http_request *req);
+
 /* "12" -> 12; -1 when it is no id. */
 int64_t api_id(const char *text);
 
@@ -49,6 +60,8 @@ void api_health(struct http_request *req, void *arg);
 void api_livez(struct http_request *req, void *arg);
 void api_readyz(struct http_request *req, void *arg);
 void api_definitions(struct http_request *req, void *arg);
+void api_logs(struct http_request *req, void *arg);
+void api_log(struct http_request *req, void *arg);
 void api_backup(struct http_request *req, void *arg);
 
 #endif

@@ -2,34 +2,12 @@
 #include "api/api_.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "api/cursor.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     200
-#define BASE64        sodium_base64_VARIANT_URLSAFE_NO_PADDING
-
-/* ---- cursors: opaque, but they only hold the last id ---- */
-
-static void put_cursor(struct buf *b, int64_t before)
-{
-  char plain[32], text[64];
-  int n = snprintf(plain, sizeof plain, "j1:%" PRId64, before);
-  sodium_bin2base64(text, sizeof text, (const unsigned char *)plain, (size_t)n, BASE64);
-  buf_json_string(b, text, strlen(text));
-}
-
-static int64_t read_cursor(const char *text)
-{
-  unsigned char plain[33] = {0};
-  size_t n;
-  if (sodium_base642bin(plain, sizeof plain - 1, text, strlen(text), NULL, &n, NULL,
-                        BASE64) != 0 ||
-      memcmp(plain, "j1:", 3) != 0)
-    return -1;
-  return api_id((const char *)plain + 3);
-}
 
 /* ---- lists ---- */
 
@@ -49,10 +27,7 @@ static void listed(struct store_op *op)
     buf_puts(&b, "{\"items\":");
     buf_append(&b, l->op.items.data, l->op.items.len);
     buf_puts(&b, ",\"next_cursor\":");
-    if (l->op.next)
-      put_cursor(&b, l->op.next);
-    else
-      buf_puts(&b, "null");
+    cursor_put(&b, 'j', l->op.next);
     buf_putc(&b, '}');
     http_reply(l->req, 200, "application/json", b.data, b.len);
     buf_fini(&b);
@@ -67,7 +42,7 @@ static bool read_page(struct list *l)
 {
   const char *limit = http_query(l->req, "limit"), *cursor = http_query(l->req, "cursor");
   l->op.limit = limit ? api_id(limit) : LIMIT_DEFAULT;
-  l->op.before = cursor && *cursor ? read_cursor(cursor) : 0;
+  l->op.before = cursor_read(cursor, 'j');
   if (l->op.limit < 1 || l->op.limit > LIMIT_MAX)
     http_problem(l->req, 422, "invalid", "limit must be a number from 1 to %d",
                  LIMIT_MAX);

@@ -52,6 +52,7 @@ void api_push(struct http_request *req, void *arg)
     refuse(req, &batch);
   } else {
     struct push *p = mem_alloc(sizeof *p);
+    door_trace(&batch, http_header(req, "traceparent"));
     p->req = req;
     p->many = many;
     queue_push(a->parts.queue, &batch, pushed, p);

@@ -8,8 +8,8 @@
 
 #define SEARCH_MAX 200 /* each byte is looked for in every payload */
 
-static void problem(struct api_filter *f, const char *field, const char *code,
-                    const char *message)
+void api__problem(struct api_filter *f, const char *field, const char *code,
+                  const char *message)
 {
   if (!f->problems)
     f->problems = json_array();
@@ -21,7 +21,7 @@ static void problem(struct api_filter *f, const char *field, const char *code,
 /* ---- fields ---- */
 
 /* "a,b" -> {"a","b"}; empty parts are dropped. */
-static size_t split(struct api_filter *f, const char *text, const char *const **out)
+size_t api__split(struct api_filter *f, const char *text, const char *const **out)
 {
   char *copy = arena_strdup(&f->memory, text), *rest = NULL;
   const char **parts = arena_alloc(&f->memory, (strlen(text) / 2 + 1) * sizeof *parts);
@@ -35,15 +35,16 @@ static size_t split(struct api_filter *f, const char *text, const char *const **
 static void read_state(struct api_filter *f, const char *text)
 {
   const char *const *names;
-  size_t n = split(f, text, &names);
+  size_t n = api__split(f, text, &names);
   for (size_t i = 0; i < n; i++) {
     int state = 0;
     while (state < STORE_STATES && strcmp(store_state_names[state], names[i]) != 0)
       state++;
     if (state == STORE_STATES)
-      problem(f, "state", "invalid",
-              "must be of scheduled, available, running, retryable, pending, completed, "
-              "cancelled, dead");
+      api__problem(
+          f, "state", "invalid",
+          "must be of scheduled, available, running, retryable, pending, completed, "
+          "cancelled, dead");
     else
       f->filter.states |= 1u << state;
   }
@@ -51,12 +52,12 @@ static void read_state(struct api_filter *f, const char *text)
 
 static void read_type(struct api_filter *f, const char *text)
 {
-  f->filter.n_types = split(f, text, &f->filter.types);
+  f->filter.n_types = api__split(f, text, &f->filter.types);
 }
 
 static void read_queue(struct api_filter *f, const char *text)
 {
-  f->filter.n_queues = split(f, text, &f->filter.queues);
+  f->filter.n_queues = api__split(f, text, &f->filter.queues);
 }
 
 static void read_tag(struct api_filter *f, const char *text)
@@ -67,38 +68,39 @@ static void read_tag(struct api_filter *f, const char *text)
 static void read_search(struct api_filter *f, const char *text)
 {
   if (strlen(text) > SEARCH_MAX)
-    problem(f, "search", "invalid", "must have at most 200 bytes");
+    api__problem(f, "search", "invalid", "must have at most 200 bytes");
   f->filter.search = arena_strdup(&f->memory, text);
 }
 
-static int64_t read_time(struct api_filter *f, const char *field, const char *text)
+int64_t api__time(struct api_filter *f, const char *field, const char *text)
 {
   int64_t ms = api_id(text);
   if (ms < 0 && clock_parse(text, &ms) < 0)
-    problem(f, field, "invalid",
-            "must be a time such as 2026-11-22T08:00:00Z, or milliseconds since 1970");
+    api__problem(
+        f, field, "invalid",
+        "must be a time such as 2026-11-22T08:00:00Z, or milliseconds since 1970");
   return ms;
 }
 
 static void read_since(struct api_filter *f, const char *text)
 {
-  f->filter.since = read_time(f, "since", text);
+  f->filter.since = api__time(f, "since", text);
 }
 
 static void read_until(struct api_filter *f, const char *text)
 {
-  f->filter.until = read_time(f, "until", text);
+  f->filter.until = api__time(f, "until", text);
 }
 
 static void read_ids(struct api_filter *f, const char *text)
 {
   const char *const *parts;
-  size_t n = split(f, text, &parts);
+  size_t n = api__split(f, text, &parts);
   int64_t *ids = arena_alloc(&f->memory, n * sizeof *ids);
   for (size_t i = 0; i < n; i++) {
     ids[i] = api_id(parts[i]);
     if (ids[i] < 0)
-      problem(f, "ids", "invalid", "must be ids of jobs");
+      api__problem(f, "ids", "invalid", "must be ids of jobs");
   }
   f->filter.ids = ids;
   f->filter.n_ids = n;
@@ -119,13 +121,13 @@ static void read_field(struct api_filter *f, const char *name, const char *text,
       if (*text)
         fields[i].read(f, text);
       else /* would widen the filter to everything */
-        problem(f, name, "invalid", "must not be empty");
+        api__problem(f, name, "invalid", "must not be empty");
       return;
     }
   for (; *others; others++)
     if (strcmp(*others, name) == 0)
       return;
-  problem(
+  api__problem(
       f, name, "unknown_parameter",
       "is not known here; known are state, type, queue, tag, search, since, until, ids, "
       "limit, cursor");

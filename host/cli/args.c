@@ -116,8 +116,16 @@ static int parse_flag(struct parse *parse, char *text)
 
 static int parse_short(struct parse *parse, const char *text)
 {
-  if (strcmp(text, "-h") == 0)
-    return add_option(parse, &(struct cli_flag){.name = "help"}, "");
+  static const struct {
+    const char *letter, *name;
+  } known[] = {{"-h", "help"}, {"-f", "follow"}};
+
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    struct search search = {.name = known[i].name, .nearest = {.word = known[i].name}};
+    if (strcmp(text, known[i].letter) == 0 &&
+        args_flags(parse->args->command, match, &search))
+      return add_option(parse, &search.found, "");
+  }
   return err_set(parse->err, "usage",
                  "`candy %s` does not know %s; flags have two dashes, and -- stands "
                  "before an operand that begins with one",

@@ -50,6 +50,15 @@ static int read_answer(struct ask *ask, int status)
   return CLI_OK;
 }
 
+int ask_refused(const struct client_answer *answer)
+{
+  json_t *problem =
+      answer->body.len ? jx_parse(answer->body.data, answer->body.len, NULL) : NULL;
+  int code = refused(answer->status, problem);
+  json_decref(problem);
+  return code;
+}
+
 static int call(struct ask *ask, const struct client_request *request)
 {
   struct err err = {0};
@@ -65,16 +74,23 @@ static int call(struct ask *ask, const struct client_request *request)
 int ask_host(struct ask *ask, const struct conf *conf, const char *method,
              const char *target, const struct buf *body)
 {
-  struct client_request request = {
-      conf->data,           method,    target, body ? body->data : NULL,
-      body ? body->len : 0, PATIENCE_S};
+  struct client_request request = {.data = conf->data,
+                                   .method = method,
+                                   .target = target,
+                                   .body = body ? body->data : NULL,
+                                   .len = body ? body->len : 0,
+                                   .timeout_s = PATIENCE_S};
   return call(ask, &request);
 }
 
 int ask_host_patiently(struct ask *ask, const struct conf *conf, const char *method,
                        const char *target, const struct buf *body)
 {
-  struct client_request request = {conf->data, method, target, body->data, body->len, 0};
+  struct client_request request = {.data = conf->data,
+                                   .method = method,
+                                   .target = target,
+                                   .body = body->data,
+                                   .len = body->len};
   return call(ask, &request);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "cli/client.h"
 #include <jansson.h>
 
 struct ask {
@@ -16,6 +17,9 @@ struct ask {
 int ask_host(struct ask *ask, const struct conf *conf, const char *method,
              const char *target, const struct buf *body);
 void ask_fini(struct ask *ask);
+
+/* Says why the host refused, for an answer that was fetched by client_call. */
+int ask_refused(const struct client_answer *answer);
 
 /* Waits as long as it takes, for what may take long. */
 int ask_host_patiently(struct ask *ask, const struct conf *conf, const char *method,

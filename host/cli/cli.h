@@ -62,6 +62,7 @@ int cmd_jobs(struct conf *conf, const struct cli_args *args);
 int cmd_job(struct conf *conf, const struct cli_args *args);
 int cmd_retry(struct conf *conf, const struct cli_args *args);
 int cmd_purge(struct conf *conf, const struct cli_args *args);
+int cmd_logs(struct conf *conf, const struct cli_args *args);
 int cmd_tasks(struct conf *conf, const struct cli_args *args);
 int cmd_backup(struct conf *conf, const struct cli_args *args);
 int cmd_version(struct conf *conf, const struct cli_args *args);

@@ -16,6 +16,7 @@
 #define ANSWER_MAX (256U << 20)
 
 struct parse {
+  const struct client_request *request;
   struct client_answer *answer;
   bool complete;
 };
@@ -107,6 +108,10 @@ static void send_all(int fd, const struct buf *out)
 static int on_body(llhttp_t *http, const char *at, size_t len)
 {
   struct parse *parse = http->data;
+  if (parse->request->take && http->status_code == 200) {
+    parse->request->take(parse->request->arg, at, len);
+    return 0;
+  }
   if (parse->answer->body.len + len > ANSWER_MAX)
     return -1;
   buf_append(&parse->answer->body, at, len);
@@ -145,7 +150,7 @@ static int receive(int fd, const struct client_request *request,
   char chunk[16384];
   llhttp_t http;
   llhttp_settings_t settings;
-  struct parse parse = {.answer = answer};
+  struct parse parse = {.request = request, .answer = answer};
   llhttp_settings_init(&settings);
   settings.on_body = on_body;
   settings.on_message_complete = on_complete;

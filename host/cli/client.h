@@ -13,6 +13,9 @@ struct client_request {
   const char *body;   /* JSON; NULL: none */
   size_t len;
   int timeout_s; /* for a host that does not move; 0: waits for ever */
+  /* Gets the body of a 200 as it comes, in place of the answer; or NULL. */
+  void (*take)(void *arg, const char *bytes, size_t len);
+  void *arg;
 };
 
 struct client_answer {

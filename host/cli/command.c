@@ -39,6 +39,19 @@ static const struct cli_flag jobs_flags[] = {
     {NULL, NULL, false, NULL},
 };
 
+static const struct cli_flag logs_flags[] = {
+    {"follow", NULL, false, "go on with what is logged from now on (-f)"},
+    {"level", "LEVEL", false, "debug, info, warn, error: it and above; several exactly"},
+    {"type", "TYPE", false, "the task's name; several with commas"},
+    {"job", "ID", false, "one job"},
+    {"trace", "ID", false, "a trace: a job with its children"},
+    {"since", "TIME", false, "in the last 2h, or since 2026-11-22T08:00:00Z"},
+    {"search", "TEXT", false, "words, \"several in a row\", beginnings as conn*"},
+    {"context", "N", false, "so many lines around each hit, up to 20"},
+    {"limit", "N", false, "how many at most; 50 by default"},
+    {NULL, NULL, false, NULL},
+};
+
 static const struct cli_flag bulk_flags[] = {
     FILTERS,
     {"all", NULL, false, "all dead jobs, where no filter is given"},
@@ -91,6 +104,12 @@ const struct cli_command command_table[] = {
      .flags = bulk_flags,
      .most = SIZE_MAX,
      .run = cmd_purge},
+    {.name = "logs",
+     .operands = "",
+     .summary = "show the log, newest lines last, and follow it",
+     .details = "With --json each line is a JSON object.",
+     .flags = logs_flags,
+     .run = cmd_logs},
     {.name = "tasks",
      .operands = "",
      .summary = "list the tasks that scripts declare",

@@ -201,6 +201,8 @@ static void make_queue(struct host *h)
 {
   struct queue_config config = {.keep_completed_ms = h->conf->keep_completed,
                                 .keep_dead_ms = h->conf->keep_dead,
+                                .keep_logs_ms = h->conf->keep_logs,
+                                .keep_logs = h->conf->keep_logs_max,
                                 .wake = wake_pool,
                                 .ended = log_end,
                                 .trouble = log_trouble,
@@ -231,7 +233,7 @@ static void keys_known(void *arg, struct keys *keys, const struct err *err)
     fail(h, err);
   } else if (!h->stopping) {
     warn_of_key(h);
-    h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys});
+    h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys, &h->loop});
     pool_start(h->pool, h->queue);
   }
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/ask.h"
+#include "cli/option.h"
 #include "cli/state.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -26,38 +27,15 @@ struct list {
 
 /* ---- options ---- */
 
-static int read_since(struct list *list, const char *text, struct err *err)
-{
-  int64_t ms;
-  if (!text)
-    return 0;
-  int64_t ago = duration_parse(text);
-  if (ago >= 0)
-    ms = clock_wall_ms() - ago;
-  else if (*text && text[strspn(text, "0123456789")] == 0 && strlen(text) < 16)
-    ms = strtoll(text, NULL, 10);
-  else if (clock_parse(text, &ms) < 0)
-    return err_set(err, "usage",
-                   "--since: must be a duration such as \"2h\" or a time such as "
-                   "\"2026-11-22T08:00:00Z\", not \"%s\"",
-                   text);
-  snprintf(list->since, sizeof list->since, "%" PRId64, ms);
-  return 0;
-}
-
-static int read_limit(struct list *list, const char *text, struct err *err)
+static int read_limit(struct list *list, struct err *err)
 {
   bool all = cli_option(list->args, "all") != NULL;
-  list->limit = all ? INT64_MAX : LIMIT_DEFAULT;
-  if (!text)
-    return 0;
-  if (all)
+  if (option_limit(list->args, &list->limit, err) < 0)
+    return -1;
+  if (all && list->limit)
     return err_set(err, "usage", "--limit and --all exclude each other");
-  size_t len = strspn(text, "0123456789");
-  list->limit = len && len < 10 && !text[len] ? strtoll(text, NULL, 10) : 0;
   if (list->limit == 0)
-    return err_set(err, "usage", "--limit: must be a whole number from 1 on, not \"%s\"",
-                   text);
+    list->limit = all ? INT64_MAX : LIMIT_DEFAULT;
   return 0;
 }
 
@@ -168,8 +146,7 @@ int cmd_jobs(struct conf *conf, const struct cli_args *args)
   struct err err = {0};
   struct list list = {.conf = conf, .args = args, .items = json_array()};
   int code;
-  if (read_since(&list, cli_option(args, "since"), &err) < 0 ||
-      read_limit(&list, cli_option(args, "limit"), &err) < 0)
+  if (option_since(args, list.since, &err) < 0 || read_limit(&list, &err) < 0)
     code = cli_fail_err(CLI_USAGE, &err);
   else
     code = fetch(&list);

@@ -36,6 +36,8 @@ struct conf {
   int64_t task_max_retries;
   int64_t keep_completed;
   int64_t keep_dead;
+  int64_t keep_logs;
+  int64_t keep_logs_max;
   int64_t stop_grace;
   int64_t http_body_max;
   int64_t http_connections_max;

@@ -25,6 +25,7 @@ void message_put_job(struct buf *b, const struct message_job *m)
   put(b, &m->key);
   put(b, &m->tags);
   put(b, &m->checkpoint);
+  put(b, &m->trace);
   put(b, &m->payload);
 }
 
@@ -43,6 +44,7 @@ int message_get_job(const char *bytes, size_t len, struct message_job *m)
   m->key = wire_text(&r);
   m->tags = wire_text(&r);
   m->checkpoint = wire_text(&r);
+  m->trace = wire_text(&r);
   m->payload = wire_text(&r);
   return whole(&r);
 }

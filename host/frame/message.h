@@ -35,6 +35,7 @@ struct message_job {
   int64_t created_at; /* ms since 1970 */
   struct wire_text type, queue, workspace;
   struct wire_text key, tags, checkpoint; /* may be absent */
+  struct wire_text trace;                 /* absent: trace_of_job(id) */
   struct wire_text payload;               /* JSON */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
 #include "lua/core.h"
 #include "lua/ljson.h"
 #include "lua/outcome.h"
@@ -175,6 +176,16 @@ static void push_checkpoint(lua_State *L, const struct message_job *m)
   push_json(L, &m->checkpoint);
 }
 
+static void push_trace(lua_State *L, const struct message_job *m)
+{
+  char made[TRACE_LEN + 1];
+  trace_of_job(made, m->id);
+  if (m->trace.data)
+    push_text(L, &m->trace);
+  else
+    lua_pushstring(L, made);
+}
+
 static const struct {
   const char *name;
   void (*push)(lua_State *L, const struct message_job *m);
@@ -191,6 +202,7 @@ static const struct {
     {"created_at", push_created_at},
     {"max_retries", push_max_retries},
     {"lease", push_lease},
+    {"trace_id", push_trace},
 };
 
 /* job_field(job, name) -> value | nil for a name that is no field */

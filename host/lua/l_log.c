@@ -1,7 +1,8 @@
 /* core: lines for the log.
  *
- * LOG: {"level","time","message"} and, where they apply, "job" (id), "type", "fields"
- * (an object) and "dropped" (lines that were lost before this one).
+ * LOG: {"level","time","message"} and, where they apply, "job" (id), "type", "attempt",
+ * "trace" (of the job), "fields" (an object) and "dropped" (lines that were lost before
+ * this one).
  */
 #include "lua/l_log.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/trace.h"
 #include "lua/core.h"
 #include "lua/slot.h"
 #include "lua/utf8.h"
@@ -30,8 +32,12 @@ int log_level(const char *name)
 
 static void put_job(struct buf *line, const struct job *job)
 {
+  char made[TRACE_LEN + 1];
   buf_printf(line, ",\"job\":\"%" PRId64 "\",\"type\":", job->m.id);
   buf_json_string(line, job->m.type.data, job->m.type.len);
+  trace_of_job(made, job->m.id);
+  buf_printf(line, ",\"attempt\":%" PRIu32 ",\"trace\":\"%s\"", job->m.retry_count + 1,
+             job->m.trace.data ? job->m.trace.data : made);
 }
 
 static void put_message(struct worker *w, struct buf *line, const char *text, size_t len)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/trace.h"
 
 #define NAME_MAX_LEN 200
 #define TAGS_MAX     20
@@ -353,6 +354,29 @@ void door_add_all(struct door_batch *b, const struct catalog *catalog,
     struct json_span text = {json_string_value(payload), json_string_length(payload)};
     door_add(b, catalog, spec, text, pointer);
   }
+}
+
+static void set_trace(struct door_batch *b, const char *trace)
+{
+  const char *copy = arena_strdup(&b->memory, trace);
+  for (size_t i = 0; i < b->n; i++)
+    b->jobs[i].trace = copy;
+}
+
+void door_descend(struct door_batch *b, const struct store_job *parent)
+{
+  char made[TRACE_LEN + 1];
+  trace_of_job(made, parent->id);
+  set_trace(b, parent->trace ? parent->trace : made);
+  for (size_t i = 0; i < b->n; i++)
+    b->jobs[i].parent = parent->id;
+}
+
+void door_trace(struct door_batch *b, const char *traceparent)
+{
+  char trace[TRACE_LEN + 1];
+  if (trace_of_header(trace, traceparent))
+    set_trace(b, trace);
 }
 
 void door_explain(const struct door_batch *b, struct err *err)

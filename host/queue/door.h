@@ -42,6 +42,13 @@ int door_read(struct door_batch *batch, const struct catalog *catalog, const cha
 void door_add_all(struct door_batch *batch, const struct catalog *catalog,
                   const json_t *specs);
 
+/* All of them are enqueued by this job: its children, with its trace. */
+void door_descend(struct door_batch *batch, const struct store_job *parent);
+
+/* All of them belong to the trace of a W3C `traceparent` header, when it is a sound one.
+ */
+void door_trace(struct door_batch *batch, const char *traceparent);
+
 /* The problems in one line, for errors that are not documents. */
 void door_explain(const struct door_batch *batch, struct err *err);
 

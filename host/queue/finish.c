@@ -17,7 +17,7 @@ struct finish {
   struct finish *next; /* while it waits to be said again */
   struct door_batch children;
   struct arena memory;
-  struct store_job job; /* the numbers of it, and its type */
+  struct store_job job; /* the numbers of it, its type and trace */
 };
 
 /* ---- building ---- */
@@ -30,6 +30,7 @@ static struct finish *finish_new(struct queue *q, const struct queue_end *end,
   f->queue = q;
   f->job = *end->job;
   f->job.type = arena_strdup(a, end->job->type);
+  f->job.trace = arena_strdup(a, end->job->trace);
   f->op.op.kind = STORE_FINISH;
   f->op.op.arg = f;
   f->op.id = end->job->id;
@@ -181,8 +182,7 @@ static void copy_children(struct finish *f, const struct catalog *catalog,
     turn_into_failure(f, err.code, err.text);
     return;
   }
-  for (size_t i = 0; i < f->children.n; i++)
-    f->children.jobs[i].parent = f->op.id;
+  door_descend(&f->children, &f->job);
   f->op.children = f->children.jobs;
   f->op.n_children = f->children.n;
 }

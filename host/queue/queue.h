@@ -14,7 +14,8 @@
 struct queue;
 
 struct queue_config {
-  int64_t keep_completed_ms, keep_dead_ms;
+  int64_t keep_completed_ms, keep_dead_ms, keep_logs_ms;
+  int64_t keep_logs; /* lines */
   /* Something may be there to claim: new jobs, jobs that came due, jobs come back. */
   void (*wake)(void *arg);
   /* A job ended or failed, for the log. */

@@ -16,6 +16,7 @@ struct queue {
   size_t unsettled;
   struct finish *waiting;
   bool sweeping;
+  bool sweeps_logs;   /* the next step is one of the log */
   char trouble[32];   /* code of what turns failed for last, or "" */
   int64_t trouble_ns; /* when one did */
 };

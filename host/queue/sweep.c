@@ -1,5 +1,5 @@
-/* Retention: finished jobs are forgotten when their time is over, a small step a turn,
- * so that no other write waits for it. */
+/* Retention: finished jobs and lines of the log are forgotten when their time is over, a
+ * small step a turn, so that no other write waits for it. */
 #include "queue/queue_.h"
 
 #include <stdlib.h>
@@ -8,34 +8,54 @@
 #define PAUSE_MS 1     /* between the steps of one sweep */
 #define EVERY_MS 60000 /* between sweeps */
 
+struct sweep {
+  struct queue *queue;
+
+  union {
+    struct store_op op;
+    struct store_expire jobs;
+    struct store_log_expire logs;
+  } u;
+};
+
 static void step(uv_timer_t *timer);
 
+/* Jobs first, as long as there are any to forget; lines after them. */
 static void swept(struct store_op *op)
 {
-  struct store_expire *e = (struct store_expire *)op;
-  struct queue *q = op->arg;
-  bool more = op->status == 0 && e->count >= e->max;
+  struct sweep *s = op->arg;
+  struct queue *q = s->queue;
+  bool jobs = op->kind == STORE_EXPIRE;
+  bool more = op->status == 0 && (jobs ? s->u.jobs.count : s->u.logs.count) >= STEP;
   q->sweeping = false;
+  q->sweeps_logs = jobs != more;
   if (!uv_is_closing((uv_handle_t *)&q->sweeper))
-    uv_timer_start(&q->sweeper, step, more ? PAUSE_MS : EVERY_MS, 0);
+    uv_timer_start(&q->sweeper, step, more || q->sweeps_logs ? PAUSE_MS : EVERY_MS, 0);
   store_op_fini(op);
-  free(e);
+  free(s);
 }
 
 static void step(uv_timer_t *timer)
 {
   struct queue *q = timer->data;
-  struct store_expire *e = mem_alloc(sizeof *e);
-  if (q->sweeping) {
-    free(e);
+  if (q->sweeping)
     return;
-  }
+  struct sweep *s = mem_alloc(sizeof *s);
+  s->queue = q;
+  if (q->sweeps_logs)
+    s->u.logs = (struct store_log_expire){.op.kind = STORE_LOG_EXPIRE,
+                                          .keep_ms = q->config.keep_logs_ms,
+                                          .keep_rows = q->config.keep_logs,
+                                          .max = STEP};
+  else
+    s->u.jobs = (struct store_expire){.op.kind = STORE_EXPIRE,
+                                      .completed_ms = q->config.keep_completed_ms,
+                                      .dead_ms = q->config.keep_dead_ms,
+                                      .max = STEP};
   q->sweeping = true;
-  e->op = (struct store_op){.kind = STORE_EXPIRE, .done = swept, .arg = q};
-  e->completed_ms = q->config.keep_completed_ms;
-  e->dead_ms = q->config.keep_dead_ms;
-  e->max = STEP;
-  store_submit(q->store, &e->op);
+  s->u.op.done = swept;
+  s->u.op.arg = s;
+  store_submit(q->store, &s->u.op);
 }
 
 void queue__sweep_start(struct queue *q)

@@ -96,7 +96,7 @@ static void deliver(struct sqlite *store)
     finished.first = op->next;
     store->outstanding--;
     sqlite__let_go(store);
-    op->done(op);
+    store__done(&store->base, op);
   }
   if (fatal.code[0] && !store->fatal_told) {
     store->fatal_told = true;

@@ -53,6 +53,8 @@ struct sqlite_memory {
   int64_t next_due;           /* the earliest run_at in candy_scheduled; 0: none */
   int64_t last_queue;         /* claims go on behind this one */
   int64_t swept;              /* expiry goes on behind this id */
+  int64_t logs_last;          /* the newest line's id */
+  int64_t logs_indexed;       /* how far the words of lines are in their index */
   struct sqlite_types *types; /* NULL: nobody has named any */
   size_t names;
 };
@@ -63,6 +65,7 @@ struct sqlite_writer {
   struct sqlite_memory memory;
   int64_t now;                       /* of the turn, on the store's clock */
   struct sqlite_types *types_before; /* as they were when the turn began */
+  bool log_index_failed;             /* the last step did: the next one waits longer */
   struct err broken; /* why the file cannot be trusted any more; code is empty: it can */
 };
 
@@ -83,6 +86,8 @@ int sqlite__exec(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__schema(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__kv_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__key_add(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__log_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__log_expire(struct sqlite_writer *w, struct store_op *op, struct err *err);
 
 /* A point to go back to inside of a turn; one at a time. */
 struct sqlite_mark {
@@ -108,6 +113,20 @@ int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
                           enum store_state state, int64_t run_at, struct err *err);
 int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
                    struct err *err); /* ids in order */
+
+/* ---- the log table: sqlite_logs.c, sqlite_log_index.c ---- */
+
+/* Whether the log table is the one that is written to: `ours` once it must be there. */
+int sqlite__logs_check(struct sqlite_conn *c, bool ours, struct err *err);
+int sqlite__logs_load(struct sqlite_writer *w, struct err *err);
+
+/* How long the writer must have rested before the next step; 0: there is none. */
+int64_t sqlite__log_index_rest_ns(const struct sqlite_writer *w);
+void sqlite__log_index_step(struct sqlite_writer *w); /* between turns */
+
+/* In a turn: takes the words of lines back, before these are deleted. */
+int sqlite__log_unindex(struct sqlite_writer *w, int64_t first, int64_t last,
+                        struct err *err);
 
 /* ---- scripts' SQL: sqlite_guard.c, sqlite_functions.c, sqlite_script.c ---- */
 
@@ -158,9 +177,15 @@ void sqlite__bind_named(sqlite3_stmt *s, const char *name, struct sqlite_arg arg
 int sqlite__filter_range(struct sqlite_conn *c, const struct sqlite_filter *f,
                          sqlite3_stmt *s, int64_t above, int64_t below, struct err *err);
 
-/* The first id whose job was created at `time` or later, or one past the last: ids and
- * created_at grow together. */
-int sqlite__id_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err);
+/* The first id whose job was created, or whose line was written, at `time` or later, or
+ * one past the last: ids and times grow together, but for a clock that was set back,
+ * which may have left them out of order by CLOCK_SLACK_MS. */
+#define CLOCK_SLACK_MS 3600000
+int sqlite__job_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err);
+int sqlite__log_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err);
+
+/* Texts as a JSON array, which the caller frees; NULL when there are none. */
+char *sqlite__names_json(const char *const *names, size_t n);
 
 /* ---- reads: sqlite_read.c, sqlite_kv.c ---- */
 
@@ -169,6 +194,8 @@ int sqlite__read_jobs(struct sqlite_conn *c, struct store_op *op, struct err *er
 int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_keys(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_log(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_logs(struct sqlite_conn *c, struct store_op *op, struct err *err);
 
 /* ---- the store ---- */
 

@@ -152,7 +152,7 @@ static int start_running(struct claiming *k, const struct sqlite_place *p, bool 
 }
 
 /* Columns of ready_scan behind the six of the place. */
-enum { TYPE = 6, WORKSPACE, MAX_RETRIES, CREATED_AT, KEY, TAGS, PAYLOAD };
+enum { TYPE = 6, WORKSPACE, MAX_RETRIES, CREATED_AT, KEY, TAGS, PAYLOAD, TRACE };
 
 static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_place *p,
                     struct err *err)
@@ -176,6 +176,7 @@ static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_pla
   job->key = keep_column(k, s, KEY);
   job->tags = keep_column(k, s, TAGS);
   job->payload = keep_column(k, s, PAYLOAD);
+  job->trace = keep_column(k, s, TRACE);
   return keep_checkpoint(k, job, err);
 }
 
@@ -342,7 +343,8 @@ static void settle_texts(struct store_claim *op)
   const char *at = op->memory.data;
   for (size_t i = 0; i < op->n; i++) {
     struct store_job *job = &op->jobs[i];
-    const char **texts[] = {&job->key, &job->tags, &job->payload, &job->checkpoint};
+    const char **texts[] = {&job->key, &job->tags, &job->payload, &job->trace,
+                            &job->checkpoint};
     for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++) {
       if (!*texts[j])
         continue;

@@ -52,7 +52,7 @@ static int add_row(struct sqlite_writer *w, const struct store_new *job,
                        arg_int(workspace), arg_int(p->priority),
                        arg_int(job->max_retries), arg_int(w->now), arg_id(due_at(w, job)),
                        arg_id(job->parent), arg_text(job->key), arg_text(job->tags),
-                       arg_bytes(job->payload, job->payload_len)),
+                       arg_bytes(job->payload, job->payload_len), arg_text(job->trace)),
                   err) < 0)
     return -1;
   if (!job->tags)

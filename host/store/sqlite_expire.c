@@ -42,7 +42,7 @@ static int expire_done(struct sqlite_writer *w, struct store_expire *expire,
                        int64_t deadline_ns, struct err *err)
 {
   int64_t before_time = w->now - expire->completed_ms, before_id = 0;
-  if (sqlite__id_at(&w->conn, before_time, &before_id, err) < 0)
+  if (sqlite__job_at(&w->conn, before_time, &before_id, err) < 0)
     return -1;
   for (int barren = 0; barren < BARREN && expire->count < expire->max;) {
     int64_t count = expire->count;

@@ -6,10 +6,7 @@
 
 #include <stdlib.h>
 
-/* A clock that was set back may have left created_at out of order by so much. */
-#define CLOCK_SLACK_MS 3600000
-
-static char *names_json(const char *const *names, size_t n)
+char *sqlite__names_json(const char *const *names, size_t n)
 {
   struct buf b = {0};
   if (n == 0)
@@ -55,8 +52,8 @@ void sqlite__filter_init(struct sqlite_filter *f, const struct store_filter *fro
   unsigned asked = from->states ? from->states : allowed;
   *f = (struct sqlite_filter){
       .mask = asked & allowed,
-      .types = names_json(from->types, from->n_types),
-      .queues = names_json(from->queues, from->n_queues),
+      .types = sqlite__names_json(from->types, from->n_types),
+      .queues = sqlite__names_json(from->queues, from->n_queues),
       .ids = ids_json(from->ids, from->n_ids),
       .search = pattern(from->search),
       .from = from,
@@ -138,15 +135,17 @@ sqlite3_stmt *sqlite__filter_prepare(struct sqlite_conn *c, const struct sqlite_
 
 /* ---- times ---- */
 
-int sqlite__id_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err)
+/* By two queries: the last id, and the first row from an id on as (id, time). */
+static int find_time(struct sqlite_conn *c, enum sqlite_query last,
+                     enum sqlite_query from, int64_t time, int64_t *id, struct err *err)
 {
   int64_t low = 1, high = 0;
-  if (sqlite__number(c, SQL_JOB_LAST, NO_ARGS, 0, &high, err) < 0)
+  if (sqlite__number(c, last, NO_ARGS, 0, &high, err) < 0)
     return -1;
   high++;
   while (low < high) {
     int64_t middle = low + (high - low) / 2;
-    sqlite3_stmt *s = sqlite__start(c, SQL_JOB_FROM, ARGS(arg_int(middle)));
+    sqlite3_stmt *s = sqlite__start(c, from, ARGS(arg_int(middle)));
     int rc = sqlite__next(c, s, err);
     if (rc < 0)
       return -1;
@@ -162,13 +161,23 @@ int sqlite__id_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *
   return 0;
 }
 
+int sqlite__job_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err)
+{
+  return find_time(c, SQL_JOB_LAST, SQL_JOB_FROM, time, id, err);
+}
+
+int sqlite__log_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err *err)
+{
+  return find_time(c, SQL_LOG_LAST, SQL_LOG_FROM, time, id, err);
+}
+
 int sqlite__filter_range(struct sqlite_conn *c, const struct sqlite_filter *f,
                          sqlite3_stmt *s, int64_t above, int64_t below, struct err *err)
 {
   int64_t since = f->from->since, until = f->from->until, first = 0, last = INT64_MAX;
-  if (since && sqlite__id_at(c, since - CLOCK_SLACK_MS, &first, err) < 0)
+  if (since && sqlite__job_at(c, since - CLOCK_SLACK_MS, &first, err) < 0)
     return -1;
-  if (until && sqlite__id_at(c, until + CLOCK_SLACK_MS, &last, err) < 0)
+  if (until && sqlite__job_at(c, until + CLOCK_SLACK_MS, &last, err) < 0)
     return -1;
   sqlite__bind_named(s, ":above", arg_int(first - 1 > above ? first - 1 : above));
   sqlite__bind_named(s, ":below", arg_int(last < below ? last : below));

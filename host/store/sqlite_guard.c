@@ -66,8 +66,9 @@ static int check_table(struct sqlite_guard *g, const char *table)
 {
   if (!table)
     return SQLITE_OK;
-  if (starts_with(table, "candy_"))
-    return deny(g, "scripts cannot use", table, "names with candy_ are Candy's own");
+  if (starts_with(table, "candy_") || starts_with(table, "orchestrator_logs"))
+    return deny(g, "scripts cannot use", table,
+                "names with candy_ or orchestrator_logs are Candy's own");
   if (is_inside(table) && !(g->speaker == SPEAKER_SCHEMA && is_catalogue(table)))
     return deny(g, "scripts cannot use", table, "it is internal to the database");
   return SQLITE_OK;

@@ -13,6 +13,7 @@
 
 #define APPLICATION_ID 0x43616e64 /* "Cand" */
 #define SMALL_PAGES    16384      /* 64 MB */
+#define LOGS_VERSION   2          /* brings the log table */
 
 static int ask(struct sqlite_conn *c, const char *sql, int64_t *number, char text[256],
                struct err *err)
@@ -173,8 +174,12 @@ int sqlite__migrate(struct sqlite_conn *c, struct err *err)
     return -1;
   if (version > 0 && check_whole(c, err) < 0)
     return -1;
+  if (version < LOGS_VERSION && sqlite__logs_check(c, false, err) < 0)
+    return -1;
   for (int next = (int)version + 1; next <= sqlite__migrations_n; next++)
     if (apply(c, next, err) < 0)
       return -1;
+  if (sqlite__logs_check(c, true, err) < 0)
+    return -1;
   return sqlite__mark_clean(c, false, err);
 }

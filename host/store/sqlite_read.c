@@ -26,6 +26,7 @@ enum {
   TAGS,
   PARENT,
   MAX_RETRIES,
+  TRACE,
   CREATED_AT,
   RUN_AT,
   RETRY_COUNT,
@@ -64,6 +65,7 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
       .tags = text_of(s, TAGS),
       .parent = sqlite3_column_int64(s, PARENT),
       .max_retries = sqlite3_column_int(s, MAX_RETRIES),
+      .trace = text_of(s, TRACE),
       .created_at = sqlite3_column_int64(s, CREATED_AT),
       .run_at = sqlite3_column_int64(s, RUN_AT),
       .retry_count = sqlite3_column_int(s, RETRY_COUNT),
@@ -245,6 +247,7 @@ static int (*const operations[])(struct sqlite_conn *, struct store_op *,
     [STORE_JOB] = sqlite__read_job,     [STORE_JOBS] = sqlite__read_jobs,
     [STORE_STATS] = sqlite__read_stats, [STORE_QUERY] = read_query,
     [STORE_KV_READ] = sqlite__read_kv,  [STORE_KEYS] = sqlite__read_keys,
+    [STORE_LOG] = sqlite__read_log,     [STORE_LOGS] = sqlite__read_logs,
 };
 
 static void answer(struct sqlite_conn *c, struct store_op *op)

@@ -55,7 +55,7 @@ static int check_names(struct sqlite_conn *c, struct err *err)
             sqlite__text(s, 0));
   else
     err_set(err, "sql_forbidden",
-            "\"%s\" uses a name that begins with candy_: these "
+            "\"%s\" uses a name that begins with candy_ or orchestrator_logs: these "
             "are Candy's own",
             sqlite__text(s, 0));
   sqlite__stop(s);
@@ -77,7 +77,8 @@ static int apply_step(struct sqlite_writer *w, const char *sql, struct err *err)
       sqlite__number(c, SQL_HOST_TABLES, NO_ARGS, 0, &after, err) < 0)
     return -1;
   if (after != before)
-    return err_set(err, "sql_forbidden", "names with candy_ are Candy's own");
+    return err_set(err, "sql_forbidden",
+                   "names with candy_ or orchestrator_logs are Candy's own");
   return 0;
 }
 

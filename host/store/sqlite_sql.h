@@ -71,7 +71,20 @@
   X(JOB, job)                                                                            \
   X(FAILURES, failures)                                                                  \
   X(STATS, stats)                                                                        \
-  X(LANE, lane)
+  X(LANE, lane)                                                                          \
+  X(LOG_ADD, log_add)                                                                    \
+  X(LOG_LAST, log_last)                                                                  \
+  X(LOG_FROM, log_from)                                                                  \
+  X(LOG_ONE, log_one)                                                                    \
+  X(LOG_BELOW, log_below)                                                                \
+  X(LOG_ABOVE, log_above)                                                                \
+  X(LOG_INDEX_END, log_index_end)                                                        \
+  X(LOG_INDEX, log_index)                                                                \
+  X(LOG_UNINDEX, log_unindex)                                                            \
+  X(LOG_UNINDEX_ALL, log_unindex_all)                                                    \
+  X(LOG_OLDEST, log_oldest)                                                              \
+  X(LOG_FORGET, log_forget)                                                              \
+  X(LOG_SHAPE, log_shape)
 
 enum sqlite_query {
 

@@ -50,13 +50,14 @@ enum { RAN, FELL, BROKE }; /* the transaction: goes on, is gone, must be given u
 
 static int (*const operations[])(struct sqlite_writer *, struct store_op *,
                                  struct err *) = {
-    [STORE_ENQUEUE] = sqlite__enqueue, [STORE_FINISH] = sqlite__finish,
-    [STORE_CLAIM] = sqlite__claim,     [STORE_TYPES] = sqlite__types,
-    [STORE_RECOVER] = sqlite__recover, [STORE_PROGRESS] = sqlite__progress,
-    [STORE_REQUEUE] = sqlite__requeue, [STORE_PURGE] = sqlite__purge,
-    [STORE_EXPIRE] = sqlite__expire,   [STORE_EXEC] = sqlite__exec,
-    [STORE_SCHEMA] = sqlite__schema,   [STORE_KV_WRITE] = sqlite__kv_write,
-    [STORE_KEY_ADD] = sqlite__key_add,
+    [STORE_ENQUEUE] = sqlite__enqueue,       [STORE_FINISH] = sqlite__finish,
+    [STORE_CLAIM] = sqlite__claim,           [STORE_TYPES] = sqlite__types,
+    [STORE_RECOVER] = sqlite__recover,       [STORE_PROGRESS] = sqlite__progress,
+    [STORE_REQUEUE] = sqlite__requeue,       [STORE_PURGE] = sqlite__purge,
+    [STORE_EXPIRE] = sqlite__expire,         [STORE_EXEC] = sqlite__exec,
+    [STORE_SCHEMA] = sqlite__schema,         [STORE_KV_WRITE] = sqlite__kv_write,
+    [STORE_KEY_ADD] = sqlite__key_add,       [STORE_LOG_WRITE] = sqlite__log_write,
+    [STORE_LOG_EXPIRE] = sqlite__log_expire,
 };
 
 /* ---- marks inside of a turn ---- */
@@ -232,6 +233,8 @@ static void save_count(struct slot *slot)
   const struct store_bulk *bulk = (const struct store_bulk *)slot->op;
   if (slot->op->kind == STORE_EXPIRE)
     slot->count = ((const struct store_expire *)slot->op)->count;
+  else if (slot->op->kind == STORE_LOG_EXPIRE)
+    slot->count = ((const struct store_log_expire *)slot->op)->count;
   if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
     return;
   slot->count = bulk->count;
@@ -243,6 +246,8 @@ static void restore_count(const struct slot *slot)
   struct store_bulk *bulk = (struct store_bulk *)slot->op;
   if (slot->op->kind == STORE_EXPIRE)
     ((struct store_expire *)slot->op)->count = slot->count;
+  else if (slot->op->kind == STORE_LOG_EXPIRE)
+    ((struct store_log_expire *)slot->op)->count = slot->count;
   if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
     return;
   bulk->count = slot->count;
@@ -325,6 +330,8 @@ static size_t rows_of(const struct store_op *op)
     const struct store_finish *finish = (const struct store_finish *)op;
     return 1 + finish->n_children + finish->n_writes;
   }
+  if (op->kind == STORE_LOG_WRITE)
+    return ((const struct store_log_write *)op)->n;
   return 1;
 }
 
@@ -390,12 +397,26 @@ static void turn(struct sqlite *store)
   free(t.slots);
 }
 
-/* Waits for something to do; false when there never will be. */
-static bool wait_for_work(struct sqlite *store)
+/* Under the lock: waits for something to do, but for no longer than log lines may wait to
+ * be indexed. Returns whether they have. */
+static bool rest(struct sqlite *store)
 {
+  int64_t rest_ns = sqlite__log_index_rest_ns(&store->writer);
+  if (rest_ns)
+    return uv_cond_timedwait(&store->to_write, &store->lock, (uint64_t)rest_ns) ==
+           UV_ETIMEDOUT;
+  uv_cond_wait(&store->to_write, &store->lock);
+  return false;
+}
+
+/* Waits for something to do; false when there never will be. */
+static bool wait_for_work(struct sqlite *store, bool *idle)
+{
+  *idle = false;
   uv_mutex_lock(&store->lock);
-  while (!store->writes.first && !store->stopping && !sqlite__backup_copies(store))
-    uv_cond_wait(&store->to_write, &store->lock);
+  while (!store->writes.first && !store->stopping && !sqlite__backup_copies(store) &&
+         !*idle)
+    *idle = rest(store);
   bool go_on = store->writes.first || !store->stopping;
   uv_mutex_unlock(&store->lock);
   return go_on;
@@ -404,9 +425,12 @@ static bool wait_for_work(struct sqlite *store)
 void sqlite__writer_main(void *arg)
 {
   struct sqlite *store = arg;
-  while (wait_for_work(store)) {
+  bool idle;
+  while (wait_for_work(store, &idle)) {
     turn(store);
     sqlite__backup_step(store);
+    if (idle)
+      sqlite__log_index_step(&store->writer);
   }
 }
 
@@ -419,7 +443,8 @@ int sqlite__writer_open(struct sqlite *store, struct err *err)
       sqlite__migrate(c, err) < 0 || sqlite__names_load(c, &w->names, err) < 0 ||
       sqlite__number(c, SQL_META_GET, ARGS(arg_text("next")), 1, &w->memory.next, err) <
           0 ||
-      sqlite__number(c, SQL_SCHEDULED_NEXT, NO_ARGS, 0, &w->memory.next_due, err) < 0)
+      sqlite__number(c, SQL_SCHEDULED_NEXT, NO_ARGS, 0, &w->memory.next_due, err) < 0 ||
+      sqlite__logs_load(w, err) < 0)
     return -1;
   store->next_due = w->memory.next_due;
   return 0;

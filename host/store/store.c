@@ -74,7 +74,37 @@ void store_submit(struct store *store, struct store_op *op)
   op->next = NULL;
   if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE)
     ((struct store_bulk *)op)->count = ((struct store_bulk *)op)->cursor = 0;
+  if (op->kind == STORE_LOG_EXPIRE)
+    ((struct store_log_expire *)op)->count = 0;
   store->backend->submit(store, op);
+}
+
+/* ---- watches ---- */
+
+void store_watch_logs(struct store *store, struct store_watch *watch)
+{
+  watch->next = store->watches;
+  store->watches = watch;
+}
+
+void store_unwatch_logs(struct store *store, struct store_watch *watch)
+{
+  for (struct store_watch **at = &store->watches; *at; at = &(*at)->next)
+    if (*at == watch) {
+      *at = watch->next;
+      return;
+    }
+}
+
+/* The operation is gone after its `done`. */
+void store__done(struct store *store, struct store_op *op)
+{
+  bool logged = op->kind == STORE_LOG_WRITE && op->status == 0;
+  op->done(op);
+  for (struct store_watch *w = logged ? store->watches : NULL, *next; w; w = next) {
+    next = w->next;
+    w->logged(w->arg);
+  }
 }
 
 int store_backup(struct store *store, const char *file,
@@ -108,4 +138,8 @@ void store_op_fini(struct store_op *op)
     buf_fini(&((struct store_list *)op)->items);
   else if (op->kind == STORE_KEYS)
     free(((struct store_keys *)op)->keys);
+  else if (op->kind == STORE_LOG)
+    buf_fini(&((struct store_log_get *)op)->json);
+  else if (op->kind == STORE_LOGS)
+    buf_fini(&((struct store_log_list *)op)->items);
 }

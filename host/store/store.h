@@ -44,6 +44,8 @@ enum store_kind {
   STORE_SCHEMA,
   STORE_KV_WRITE,
   STORE_KEY_ADD,
+  STORE_LOG_WRITE,
+  STORE_LOG_EXPIRE,
   /* reads: anything from here on */
   STORE_JOB,
   STORE_JOBS,
@@ -51,6 +53,8 @@ enum store_kind {
   STORE_QUERY,
   STORE_KV_READ,
   STORE_KEYS,
+  STORE_LOG,
+  STORE_LOGS,
 };
 
 enum store_state {
@@ -83,6 +87,7 @@ struct store_new {
   const char *workspace; /* NULL: "default" */
   const char *key;       /* NULL: none; the partition for limits and order */
   const char *tags;      /* JSON array of strings, NULL: none */
+  const char *trace;     /* base/trace.h; NULL: trace_of_job(id) */
   const char *payload;   /* JSON text, kept byte for byte */
   size_t payload_len;
   int64_t delay_ms; /* from the store's now; 0: none */
@@ -112,6 +117,7 @@ struct store_job {
   const char *key;        /* or NULL */
   const char *tags;       /* JSON array, or NULL */
   const char *checkpoint; /* JSON, or NULL */
+  const char *trace;      /* or NULL: trace_of_job(id) */
   const char *payload;
   size_t payload_len;
 };
@@ -290,6 +296,85 @@ struct store_keys {
   size_t n; /* out */
 };
 
+/* ---- the log table: orchestrator_logs ---- */
+
+/* A line to be. Strings are UTF-8; NULL and 0 where there is none. */
+struct store_log_line {
+  int64_t time; /* ms since 1970 */
+  int level;    /* enum log_level: 0 debug, 1 info, 2 warn, 3 error */
+  int attempt;
+  const char *message; /* something beside white space */
+  int64_t job;
+  const char *type, *worker, *trace;
+  const char *workspace; /* NULL: "default" */
+  const char *fields;    /* JSON object */
+};
+
+/* Errors: "log_empty" (a message without anything to read), "log_level". */
+struct store_log_write {
+  struct store_op op;
+  const struct store_log_line *lines;
+  size_t n; /* all of them or none */
+};
+
+/* Which lines: what is set must fit. Times and ids of lines grow together.
+ *
+ * The search finds lines that hold every one of its terms, in the message or in the
+ * fields: words, "several words in a row", and beginnings of words with a star behind
+ * them (conn*). Case, accents and what is neither letter nor digit make no difference,
+ * so that no text is a mistake; but one without any word is: "log_search". */
+struct store_log_filter {
+  unsigned levels; /* bits 1 << level; 0: any */
+  const char *const *types;
+  size_t n_types;
+  int64_t job;
+  const char *trace, *worker;
+  const char *search;
+  int64_t since, until; /* time in [since, until); 0: open */
+};
+
+/* One line in the shape of the API (view.h), with the lines around it as `before` and
+ * `after` when any are asked for. */
+struct store_log_get {
+  struct store_op op;
+  int64_t id;
+  int context;     /* lines before and behind it, 0 to 20 */
+  struct buf json; /* out: an object; len 0 when there is no such line */
+};
+
+/* A page of lines: newest first from `before` down, or with `forward` oldest first behind
+ * `after`. A page may be short, or even empty, and not the last one: a search looks at so
+ * many lines at a time, and an answer has some megabytes at most. */
+struct store_log_list {
+  struct store_op op;
+  struct store_log_filter filter;
+  bool forward;
+  int64_t before;   /* ids below this one; 0: from the newest */
+  int64_t after;    /* forward: ids above this one; < 0: from the end, so nothing yet */
+  int64_t limit;    /* hits, 1 to 1000 */
+  int context;      /* lines around each hit, 0 to 20, when not forward; those are told by
+                       "match": false */
+  struct buf items; /* out: a JSON array */
+  int64_t next;     /* out: `before` of the next page, 0 at the end; forward: `after` of
+                       the next one, always */
+  bool more;        /* out: there is a next page by now */
+};
+
+/* Forgets lines past their age and the oldest beyond so many rows, in a small step. */
+struct store_log_expire {
+  struct store_op op;
+  int64_t keep_ms, keep_rows;
+  int64_t max;
+  int64_t count; /* out: == max when there may be more */
+};
+
+/* Somebody who wants to know when lines were written. The caller's, until unwatched. */
+struct store_watch {
+  void (*logged)(void *arg); /* on the loop, after the commit; may unwatch itself */
+  void *arg;
+  struct store_watch *next; /* the store's */
+};
+
 /* One job in full, or a page of summaries, as JSON in the shape of the API (view.h).
  * It is text and not json_t, so that payloads and results go out byte for byte. */
 struct store_get {
@@ -340,7 +425,8 @@ struct store_backend {
 struct store {
   const struct store_backend *backend;
   int64_t next_due; /* when the next scheduled job comes due; 0: none. Kept after turns */
-  uv_prepare_t *flusher; /* store.c's */
+  uv_prepare_t *flusher;       /* store.c's */
+  struct store_watch *watches; /* the same */
 };
 
 extern const struct store_backend store_sqlite;
@@ -348,7 +434,7 @@ extern const struct store_backend store_sqlite;
 /* Opens by URL ("sqlite:" keeps candy.db in the folder; "sqlite:/path/file.db"), checks
  * integrity, migrates. Blocking; for the start only. Errors: "store_newer" (written by a
  * newer Candy), "store_corrupt", "store_readonly", "store_full", "store_url",
- * "store_open". */
+ * "store_open", "store_log_columns" (the log table is not the one that is written to). */
 int store_open(struct store **out, uv_loop_t *loop, const char *url,
                const struct store_config *config, struct err *err);
 
@@ -359,6 +445,12 @@ void store_close(struct store **store);
 /* Adds an operation to the coming turn. Turns begin by themselves at the end of each
  * iteration of the loop. */
 void store_submit(struct store *store, struct store_op *op);
+
+void store_watch_logs(struct store *store, struct store_watch *watch);
+void store_unwatch_logs(struct store *store, struct store_watch *watch);
+
+/* For backends: an operation is over, and its submitter is told. */
+void store__done(struct store *store, struct store_op *op);
 
 /* Copies the whole store into a new file, a few pages at a time, while it runs. `done`
  * gets NULL when the copy is whole. */

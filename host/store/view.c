@@ -2,6 +2,7 @@
 #include "store/view.h"
 
 #include "base/json.h"
+#include "base/trace.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -90,11 +91,20 @@ static void put_head(struct buf *b, const struct view_job *job)
   put_int(b, "priority", job->priority);
 }
 
+static void put_trace(struct buf *b, const struct view_job *job)
+{
+  char made[TRACE_LEN + 1];
+  trace_of_job(made, job->id);
+  put_text(b, "trace_id",
+           job->trace.data ? job->trace : (struct view_text){made, TRACE_LEN});
+}
+
 static void put_middle(struct buf *b, const struct view_job *job)
 {
   put_json(b, "tags", job->tags, "[]");
   put_text(b, "key", job->key);
   put_text(b, "workspace", job->workspace);
+  put_trace(b, job);
   put_id(b, "parent_id", job->parent);
   put_int(b, "max_retries", job->max_retries);
   put_int(b, "retry_count", job->retry_count);
@@ -169,4 +179,26 @@ void view_attempt(struct buf *b, const struct view_attempt *attempt)
 void view_end(struct buf *b)
 {
   buf_puts(b, "]}");
+}
+
+/* ---- the log ---- */
+
+void view_log_begin(struct buf *b, const struct view_log *line)
+{
+  static const char *const levels[] = {"debug", "info", "warn", "error"};
+  buf_putc(b, '{');
+  put_id(b, "id", line->id);
+  put_int(b, "time", line->time);
+  put_name(b, "level");
+  buf_printf(b, "\"%s\"", levels[line->level & 3]);
+  put_text(b, "message", line->message);
+  put_id(b, "job_id", line->job);
+  put_time(b, "attempt", line->attempt);
+  put_text(b, "type", line->type);
+  put_text(b, "trace_id", line->trace);
+  put_text(b, "worker", line->worker);
+  put_text(b, "workspace", line->workspace);
+  put_json(b, "fields", line->fields, "null");
+  if (line->match >= 0)
+    buf_puts(b, line->match ? ",\"match\":true" : ",\"match\":false");
 }

@@ -16,7 +16,8 @@ struct view_job {
   int64_t id;
   enum store_state state;
   struct view_text type, queue, workspace, key;
-  struct view_text tags; /* JSON */
+  struct view_text trace; /* absent: made of the id */
+  struct view_text tags;  /* JSON */
   int priority, max_retries, retry_count, rescues;
   int64_t parent, created_at, run_at, began_at, finished_at; /* 0: null */
   bool set_aside;                                            /* no host has the type */
@@ -32,6 +33,19 @@ struct view_attempt {
   int64_t began_at, ended_at;
   struct view_text worker, error; /* error: JSON */
 };
+
+struct view_log {
+  int64_t id, time;
+  int level;
+  struct view_text message, type, trace, worker, workspace;
+  int64_t job;
+  int attempt;
+  struct view_text fields; /* JSON */
+  int match;               /* 1, 0, or < 0: not told */
+};
+
+/* A line of the log without its closing brace, behind which members may be added. */
+void view_log_begin(struct buf *b, const struct view_log *line);
 
 /* An object without payload, result, checkpoint and attempts. */
 void view_summary(struct buf *b, const struct view_job *job);

@@ -2,6 +2,7 @@
  * hands each job to the least busy worker, and passes on how it ended. */
 #include "worker/pool_.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ static void send_job(struct worker *w, uint32_t cell, const struct store_job *jo
                           .key = text_of(job->key),
                           .tags = text_of(job->tags),
                           .checkpoint = text_of(job->checkpoint),
+                          .trace = text_of(job->trace),
                           .payload = {job->payload, job->payload_len}};
   message_put_job(&b, &m);
   process_send(w->process, MESSAGE_JOB, b.data, b.len);
@@ -86,6 +88,10 @@ static void give(struct worker *w, const struct catalog_task *task,
   f->job.type = task->name;
   f->job.queue = f->job.workspace = f->job.key = NULL;
   f->job.tags = f->job.checkpoint = f->job.payload = NULL;
+  if (job->trace) {
+    snprintf(f->trace, sizeof f->trace, "%s", job->trace);
+    f->job.trace = f->trace;
+  }
   w->n_open++;
   struct page *page = process_page(w->process);
   atomic_store(&page->cells[cell].began_ns, 0);

@@ -2,13 +2,15 @@
 #ifndef CANDY_WORKER_POOL_INSIDE_H
 #define CANDY_WORKER_POOL_INSIDE_H
 
+#include "base/trace.h"
 #include "worker/pool.h"
 #include "worker/process.h"
 
 /* A job in the hands of a worker. Its place in worker.flights is its cell's number. */
 struct flight {
   bool open, revoked;
-  struct store_job job; /* the numbers, and type; other strings are gone */
+  struct store_job job;      /* the numbers, type and trace; other strings are gone */
+  char trace[TRACE_LEN + 1]; /* where that of the job is, when it was given one */
   const struct catalog_task *task;
   int64_t rested_ns; /* how long it waited while another job stood still */
 };

@@ -109,8 +109,7 @@ static void enqueue(struct request *r)
     refuse(r, &err);
   } else {
     if (r->cell < PAGE_CELLS && r->worker->flights[r->cell].open)
-      for (size_t i = 0; i < batch.n; i++)
-        batch.jobs[i].parent = r->worker->flights[r->cell].job.id;
+      door_descend(&batch, &r->worker->flights[r->cell].job);
     queue_push(r->pool->queue, &batch, pushed, r);
   }
   door_fini(&batch);

@@ -13,6 +13,7 @@
 #include "store/cases_finish.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
+#include "store/cases_logs.h"
 #include "store/cases_look.h"
 #include "store/cases_queue.h"
 #include "store/cases_script.h"
@@ -114,6 +115,20 @@ static const struct {
     CASE(done_comes_in_order),
     CASE(reopening_keeps_everything),
     CASE(closing_finishes_what_was_submitted),
+    CASE(a_log_line_in_full),
+    CASE(log_lines_without_message),
+    CASE(log_filters),
+    CASE(log_search),
+    CASE(log_search_texts),
+    CASE(log_search_in_pages),
+    CASE(log_scan_has_an_end),
+    CASE(log_pages),
+    CASE(log_context),
+    CASE(log_retention),
+    CASE(log_words_that_are_damaged),
+    CASE(scripts_leave_the_log_alone),
+    CASE(log_watches),
+    CASE(traces),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(sudden_death),

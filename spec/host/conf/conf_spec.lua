@@ -46,6 +46,7 @@ describe("settings", function()
       ["worker.stall"] = 5000, ["worker.result_max"] = 2 ^ 20,
       ["task.timeout"] = 300000, ["task.max_retries"] = 3,
       ["keep.completed"] = 86400000, ["keep.dead"] = 30 * 86400000,
+      ["keep.logs"] = 30 * 86400000, ["keep.logs_max"] = 1000000,
       stop_grace = 30000, ["http.body_max"] = 5 * 2 ^ 20,
       ["http.connections_max"] = 10000, ["log.level"] = "info", admin_key = cjson.null,
     }, load())

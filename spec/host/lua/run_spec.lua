@@ -298,9 +298,9 @@ describe("the log", function()
     assert.same({ level = "warn", message = "at load" }, line())
     worker:run("t")
     assert.same({ level = "error", message = "went wrong", job = "1", type = "t",
-      fields = { n = 1, list = {} } }, line())
-    assert.same({ level = "info", message = "a\t1\tnil\ttrue", job = "1", type = "t" },
-      line())
+      attempt = 1, trace = ("0"):rep(31) .. "1", fields = { n = 1, list = {} } }, line())
+    assert.same({ level = "info", message = "a\t1\tnil\ttrue", job = "1", type = "t",
+      attempt = 1, trace = ("0"):rep(31) .. "1" }, line())
     assert.equal("(empty message)", line().message)
     assert.same({ fields_left_out = "f is a function" }, line().fields)
     worker:close()

@@ -101,6 +101,43 @@ describe("the file of the SQLite store", function()
     tells(store({ "count" })[1], "store_newer: ", "99.1.0")
   end)
 
+  it("is refused when the log table is not the one that is written to", function()
+    store({ "add 1" })
+    shell("alter table orchestrator_logs rename column trace_id to trace")
+    local lines = store({ "count" })
+    tells(lines[1], "store_log_columns: ", "candy.db", '"trace_id"', "rename column")
+    assert.equal(1, lines.code)
+    shell("alter table orchestrator_logs rename column trace to trace_id; "
+      .. "alter table orchestrator_logs add column note text not null default 'x'; "
+      .. "alter table orchestrator_logs add column more text")
+    assert.equal("available 1", store({ "count" })[1])
+    shell("alter table orchestrator_logs rename to old_logs")
+    tells(store({ "count" })[1], "store_log_columns: ", '"id"')
+  end)
+
+  -- What the migration brought is taken away again.
+  local BEFORE_LOGS = "drop table orchestrator_logs_text; drop table orchestrator_logs; "
+    .. "alter table candy_job drop column trace; "
+    .. "delete from candy_meta where name = 'logs_indexed'; pragma user_version = 1;"
+
+  it("gets its log table when it is older than that", function()
+    store({ "add 3" })
+    shell(BEFORE_LOGS)
+    assert.equal("available 3", store({ "count" })[1])
+    assert.equal("2", shell("pragma user_version"))
+    assert.equal("0", shell("select count(*) from orchestrator_logs"))
+  end)
+
+  it("is refused, and left as it is, when a strange log table is in the way", function()
+    store({ "add 3" })
+    shell(BEFORE_LOGS
+      .. "create table orchestrator_logs (id integer primary key, msg text)")
+    tells(store({ "count" })[1], "store_log_columns: ", '"time"', "Candy makes its own")
+    assert.equal("1", shell("pragma user_version"))
+    shell("alter table orchestrator_logs rename to old_logs")
+    assert.equal("available 3", store({ "count" })[1])
+  end)
+
   it("is refused in a folder that is not there", function()
     tells(store({ "count" }, folder .. "/nowhere")[1], "store_readonly: ", "nowhere",
       "No such file")

@@ -2,8 +2,8 @@
 
 -- name: job_add
 insert into candy_job (id, type, queue, workspace, priority, max_retries, created_at,
-                       run_at, parent_id, key, tags, payload)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                       run_at, parent_id, key, tags, payload, trace)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 
 -- name: tags_add
 insert or ignore into candy_job_tag (id, tag) select ?1, value from json_each(?2)
@@ -41,7 +41,7 @@ select 1 from candy_ready limit 1
 
 -- name: ready_scan
 select r.priority, r.seq, r.id, r.lease, r.retry_count, r.rescues, j.type, j.workspace,
-       j.max_retries, j.created_at, j.key, j.tags, j.payload
+       j.max_retries, j.created_at, j.key, j.tags, j.payload, j.trace
 from candy_ready r cross join candy_job j on j.id = r.id
 where r.queue = ?1 order by r.priority, r.seq limit ?2
 

@@ -32,9 +32,11 @@ insert into candy_schema_step (name, step, text, applied_at) values (?1, ?2, ?3,
 -- The host's own tables, and foreign keys that point to them: a step of a schema must
 -- change neither number.
 -- name: host_tables
-select (select count(*) from sqlite_master where lower(name) glob 'candy_*')
+select (select count(*) from sqlite_master
+        where lower(name) glob 'candy_*' or lower(name) glob 'orchestrator_logs*')
   + (select count(*) from sqlite_master m, pragma_foreign_key_list(m.name) f
-     where m.type = 'table' and lower(f."table") glob 'candy_*')
+     where m.type = 'table' and (lower(f."table") glob 'candy_*'
+       or lower(f."table") glob 'orchestrator_logs*'))
 
 -- What a step of a schema may not leave behind: tables that hide SQLite's own, which the
 -- host's queries use (second column 1), and views and triggers that name the host's. It
@@ -47,7 +49,8 @@ where type in ('table', 'view') and (lower(name) glob 'pragma_*' or lower(name) 
   'geopoly', 'series', 'completion'))
 union all
 select name, 0 from sqlite_master
-where type in ('view', 'trigger') and ' ' || lower(sql) glob '*[^a-z0-9_]candy_*'
+where type in ('view', 'trigger') and (' ' || lower(sql) glob '*[^a-z0-9_]candy_*'
+  or ' ' || lower(sql) glob '*[^a-z0-9_]orchestrator_logs*')
 limit 1
 
 -- name: key_add
