@@ -22,6 +22,20 @@ candy.task("now", function()
   return { at = candy.time.now() }
 end)
 
+-- Logs payload.rate lines a second for payload.ms.
+candy.task("chat", { timeout = "10m" }, function(job)
+  local from, lines, gone = candy.time.now(), 0, 0
+  while gone < job.payload.ms do
+    while lines < job.payload.rate * gone / 1000 do
+      lines = lines + 1
+      candy.log.info("fetched page " .. lines .. " of the feed", { bytes = 48213 })
+    end
+    candy.sleep("2ms")
+    gone = candy.time.now() - from
+  end
+  return { lines = lines }
+end)
+
 candy.task("hold", { timeout = "1h" }, function(job)
   if job.attempt == 1 and not candy.kv.get("go") then
     candy.kv.set("go", true)

@@ -71,22 +71,17 @@ static void log_pool(void *arg, enum pool_level level, json_t *fields, const cha
   log_line(levels[level], fields, "%s", text);
 }
 
-static void log_end(void *arg, int64_t id, const char *type, enum store_outcome outcome,
-                    const char *error)
+static void log_worker(void *arg, const char *worker, const char *body, size_t len)
 {
   (void)arg;
-  if (!error ||
-      (outcome != STORE_RETRY && outcome != STORE_FAIL && outcome != STORE_RESCUE))
-    return;
-  json_t *cause = jx_parse(error, strlen(error), NULL);
-  json_t *fields = json_pack("{s:o, s:s, s:s}", "job", jx_id(id), "type", type, "code",
-                             jx_str(cause, "code", "error"));
-  log_line(outcome == STORE_FAIL ? LOG_ERROR : LOG_WARN, fields, "job %s: %s",
-           outcome == STORE_FAIL    ? "is dead"
-           : outcome == STORE_RETRY ? "failed, will be retried"
-                                    : "lost its worker, goes back",
-           jx_str(cause, "message", "no reason was given"));
-  json_decref(cause);
+  log_message(worker, body, len);
+}
+
+static void log_end(void *arg, const struct store_job *job,
+                    const struct store_finish *end)
+{
+  (void)arg;
+  log_ended(job, end);
 }
 
 static void log_trouble(void *arg, const struct err *err)
@@ -190,6 +185,7 @@ static int make_pool(struct host *h, struct err *err)
       .log_level = c->log_level,
       .ready = pool_ready,
       .stopped = pool_stopped,
+      .message = log_worker,
       .log = log_pool,
       .arg = h,
   };
@@ -302,6 +298,7 @@ static int start(struct host *h, struct err *err)
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
       open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)
     return -1;
+  log_attach(&h->loop, h->store);
   make_queue(h);
   h->recover.op = (struct store_op){.kind = STORE_RECOVER, .done = recovered, .arg = h};
   store_submit(h->store, &h->recover.op);
@@ -399,6 +396,7 @@ static void release(struct host *h)
   close_all(h);
   while (h->server)
     uv_run(&h->loop, UV_RUN_ONCE);
+  log_detach();
   if (h->store)
     store_close(&h->store);
   pool_free(&h->pool);

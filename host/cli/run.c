@@ -48,7 +48,11 @@ int cmd_run(struct conf *conf, const struct cli_args *args)
 {
   struct err err;
   (void)args;
-  log_open(conf->log_level);
+  log_open(&(struct log_config){.level = conf->log_level,
+                                .folder = conf->log_folder,
+                                .file_max = conf->log_file_max,
+                                .file_age_ms = conf->log_file_age,
+                                .files_kept = (int)conf->log_files_kept});
   int status = host_run(conf, ready, &err);
   log_close();
   return status < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;

@@ -42,6 +42,10 @@ struct conf {
   int64_t http_body_max;
   int64_t http_connections_max;
   char *log_level;
+  char *log_folder;
+  int64_t log_file_max;
+  int64_t log_file_age;
+  int64_t log_files_kept;
   char *admin_key;         /* NULL when not given; never printed */
   struct env_file secrets; /* what conf_secret looks through, strongest last */
 };

@@ -1,79 +1,112 @@
-/* Making the lines: see log.h. */
+/* Lines as they come in: see log.h. They are put into JSON, and all the rest is left to
+ * the thread. */
 #include "log/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/redact.h"
+#include "base/utf8.h"
 #include "log/log_.h"
 
 #define PATIENCE_MS 1000
+#define MESSAGE_MAX ((size_t)16 * 1024)
 
-static const char *const names[] = {"debug", "info", "warn", "error"};
 static enum log_level least = LOG_INFO;
 
-void log_open(const char *level)
+bool log__wants(enum log_level level)
 {
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (strcmp(names[i], level) == 0)
-      least = (enum log_level)i;
-  log__out_open();
+  return level >= least;
+}
+
+void log_open(const struct log_config *config)
+{
+  least = log__level(config->level, LOG_INFO);
+  log__thread_open(config);
 }
 
 void log_close(void)
 {
+  log__thread_close(PATIENCE_MS);
   log__out_close(PATIENCE_MS);
 }
 
-static void for_programs(struct buf *b, enum log_level level, const json_t *fields,
-                         const char *text)
+void log_hide(const char *value)
 {
-  char time[32];
-  json_t *line =
-      json_pack("{s:s, s:s, s:o}", "time", clock_format(clock_wall_ms(), time), "level",
-                names[level], "message", jx_string(text, strlen(text)));
-  if (fields)
-    json_object_update_missing(line, (json_t *)(uintptr_t)fields);
-  jx_append(b, line);
-  json_decref(line);
+  redact_hide(value);
 }
 
-static void for_people(struct buf *b, enum log_level level, const json_t *fields,
-                       const char *text)
+static void put_text(struct buf *line, const char *text, size_t len)
 {
-  static const char *const colours[] = {"\033[2m", "\033[36m", "\033[33m", "\033[31m"};
-  bool colour = !getenv("NO_COLOR");
-  char time[32];
-  const char *name;
-  json_t *value;
-  clock_format(clock_wall_ms(), time);
-  buf_printf(b, "%.8s %s%-5s%s %s", time + 11, colour ? colours[level] : "", names[level],
-             colour ? "\033[0m" : "", text);
-  json_object_foreach((json_t *)(uintptr_t)fields, name, value) {
-    buf_printf(b, "  %s=", name);
-    jx_append(b, value);
+  struct buf b = {0};
+  utf8_append(&b, text, len, MESSAGE_MAX);
+  buf_json_string(line, b.data ? b.data : "", b.len);
+  buf_fini(&b);
+}
+
+static void put_fields(struct buf *line, const json_t *fields)
+{
+  struct buf b = {0};
+  jx_append(&b, fields);
+  if (b.len > 2) { /* {members} becomes ,members} */
+    buf_putc(line, ',');
+    buf_append(line, b.data + 1, b.len - 2);
   }
+  buf_fini(&b);
+}
+
+static void put_line(enum log_sinks but, enum log_level level, const json_t *fields,
+                     const char *text, size_t len)
+{
+  struct buf line = {0};
+  buf_printf(&line,
+             "{\"level\":\"%s\",\"time\":%" PRId64 ",\"message\":", log__levels[level],
+             clock_wall_ms());
+  put_text(&line, text, len);
+  if (fields)
+    put_fields(&line, fields);
+  buf_putc(&line, '}');
+  log__put(but, NULL, line.data, line.len);
+  buf_fini(&line);
+}
+
+static void vsay(enum log_sinks but, enum log_level level, const json_t *fields,
+                 const char *fmt, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void vsay(enum log_sinks but, enum log_level level, const json_t *fields,
+                 const char *fmt, va_list args)
+{
+  char *text = NULL;
+  if (level < least)
+    return;
+  int n = vasprintf(&text, fmt, args);
+  if (n >= 0)
+    put_line(but, level, fields, text, (size_t)n);
+  free(text);
 }
 
 void log_line(enum log_level level, json_t *fields, const char *fmt, ...)
 {
-  struct buf b = {0};
-  char *text = NULL;
   va_list args;
   va_start(args, fmt);
-  int n = vasprintf(&text, fmt, args);
+  vsay(LOG_NO_SINK, level, fields, fmt, args);
   va_end(args);
-  if (level >= least && n > 0) {
-    if (isatty(STDERR_FILENO))
-      for_people(&b, level, fields, text);
-    else
-      for_programs(&b, level, fields, text);
-    buf_putc(&b, '\n');
-    log__out(&b);
-  }
   json_decref(fields);
-  free(text);
+}
+
+void log__say(enum log_sinks by, enum log_level level, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  vsay(by, level, NULL, fmt, args);
+  va_end(args);
+}
+
+void log_message(const char *worker, const char *body, size_t len)
+{
+  log__put(LOG_NO_SINK, worker, body, len);
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "lua/ljson.h"
-#include "lua/utf8.h"
+#include "base/utf8.h"
 
 #define MESSAGE_MAX   ((size_t)16 * 1024)
 #define TRACEBACK_MAX ((size_t)8 * 1024)

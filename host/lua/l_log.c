@@ -13,7 +13,7 @@
 #include "base/trace.h"
 #include "lua/core.h"
 #include "lua/slot.h"
-#include "lua/utf8.h"
+#include "base/utf8.h"
 
 /* Unsent bytes from which on a line makes its job wait. */
 #define PENDING_WAIT ((size_t)1024 * 1024)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lua/utf8.h"
+#include "base/utf8.h"
 
 #define DEPTH 100
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "lua/integer.h"
-#include "lua/utf8.h"
+#include "base/utf8.h"
 
 struct writer {
   lua_State *L;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/redact.h"
 #include "queue/policy.h"
 #include "queue/queue_.h"
 
@@ -21,6 +22,15 @@ struct finish {
 };
 
 /* ---- building ---- */
+
+/* What a failure tells is kept for long and read by many. */
+static const char *without_secrets(struct arena *a, const char *error)
+{
+  char *hidden = error ? redact_json_text(error) : NULL;
+  const char *copy = arena_strdup(a, hidden ? hidden : error);
+  free(hidden);
+  return copy;
+}
 
 static struct finish *finish_new(struct queue *q, const struct queue_end *end,
                                  enum store_outcome outcome)
@@ -38,7 +48,7 @@ static struct finish *finish_new(struct queue *q, const struct queue_end *end,
   f->op.outcome = outcome;
   f->op.began_at = end->began_at;
   f->op.worker = arena_strdup(a, end->worker);
-  f->op.error = arena_strdup(a, end->error);
+  f->op.error = without_secrets(a, end->error);
   return f;
 }
 
@@ -68,7 +78,7 @@ static void report(const struct finish *f)
 {
   const struct queue_config *c = &f->queue->config;
   if (c->ended)
-    c->ended(c->arg, f->op.id, f->job.type, f->op.outcome, f->op.error);
+    c->ended(c->arg, &f->job, &f->op);
 }
 
 static char *error_json(struct arena *a, const char *code, const char *text)

@@ -18,9 +18,9 @@ struct queue_config {
   int64_t keep_logs; /* lines */
   /* Something may be there to claim: new jobs, jobs that came due, jobs come back. */
   void (*wake)(void *arg);
-  /* A job ended or failed, for the log. */
-  void (*ended)(void *arg, int64_t id, const char *type, enum store_outcome outcome,
-                const char *error);
+  /* An attempt ended in whatever way, and that is on disk; for the log. Of the job there
+   * are its numbers and its type. Called for each of them: to be quick. */
+  void (*ended)(void *arg, const struct store_job *job, const struct store_finish *end);
   /* The store began to refuse turns as a whole (a full disk), or (NULL) takes them again.
    */
   void (*trouble)(void *arg, const struct err *err);

@@ -208,7 +208,9 @@ static void complete(struct worker *w, struct queue_end *end,
 static void end_flight(struct worker *w, const struct message_done *m)
 {
   struct queue *q = w->pool->queue;
-  struct queue_end end = {.error = m->body.data, .delay_ms = m->delay_ms};
+  struct queue_end end = {.delay_ms = m->delay_ms};
+  if (m->outcome == MESSAGE_FAILED || m->outcome == MESSAGE_PERMANENT)
+    end.error = m->body.data;
   dispatch__end(w, m->cell, &end);
   switch (m->outcome) {
   case MESSAGE_COMPLETED:

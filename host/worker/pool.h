@@ -27,6 +27,8 @@ struct pool_config {
   void (*ready)(void *arg, const struct err *err);
   /* All workers are gone after pool_stop. */
   void (*stopped)(void *arg);
+  /* The body of a worker's LOG message. */
+  void (*message)(void *arg, const char *worker, const char *body, size_t len);
   /* A line for the log. `fields` (may be NULL) is the callee's to release. */
   void (*log)(void *arg, enum pool_level level, json_t *fields, const char *text);
   void *arg;

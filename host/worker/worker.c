@@ -40,22 +40,6 @@ static void empty_cells(struct worker *w)
 
 /* ---- the process ---- */
 
-static void log_line(struct worker *w, const char *body, size_t len)
-{
-  static const char *const names[] = {"debug", "info", "warn", "error"};
-  json_t *line = jx_parse(body, len, NULL);
-  enum pool_level level = POOL_INFO;
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (strcmp(jx_str(line, "level", ""), names[i]) == 0)
-      level = (enum pool_level)i;
-  char *text = mem_strdup(jx_str(line, "message", ""));
-  json_object_del(line, "message");
-  json_object_del(line, "level");
-  json_object_set_new(line, "worker", json_string(w->name));
-  pool__log(w->pool, level, line, "%s", text);
-  free(text);
-}
-
 /* A seat that nobody sits on or is due to; else NULL. */
 static struct worker *free_seat(struct pool *p)
 {
@@ -105,7 +89,7 @@ static void on_message(void *arg, enum message_kind kind, const char *body, size
     request__serve(w, body, len);
     break;
   case MESSAGE_LOG:
-    log_line(w, body, len);
+    w->pool->config.message(w->pool->config.arg, w->name, body, len);
     break;
   case MESSAGE_MANIFEST:
     generation__manifest(w, body, len);

@@ -47,9 +47,9 @@ local ignore_sigpipe = uv.new_signal()
 ignore_sigpipe:start("sigpipe")
 ignore_sigpipe:unref()
 
-local function collect(pipe, into)
+local function collect(pipe, into, unread)
   pipe:read_start(function(err, data)
-    into.text = into.text .. (data or "")
+    into.text = unread and "" or into.text .. (data or "")
     into.ended = into.ended or err ~= nil or data == nil
   end)
 end
@@ -68,7 +68,8 @@ local function environment(extra)
 end
 
 --- Starts a program. The result has pid, out.text, err.text, and code and signal once it
---- has ended. options: cwd, env (added), input (for standard input).
+--- has ended. options: cwd, env (added), input (for standard input),
+--- forget_err (what is said on standard error is read and forgotten).
 function candy.spawn(file, args, options)
   options = options or {}
   local run = { out = { text = "" }, err = { text = "" } }
@@ -90,7 +91,7 @@ function candy.spawn(file, args, options)
     input:close()
   end)
   collect(out, run.out)
-  collect(err, run.err)
+  collect(err, run.err, options.forget_err)
   return run
 end
 
@@ -268,7 +269,7 @@ local function write_scripts(folder, scripts)
 end
 
 --- Starts `candy run` without waiting for it to be ready. options: folder (a new one by
---- default), scripts {name = text}, args, env.
+--- default), scripts {name = text}, args, env, forget_err.
 function candy.launch(options)
   options = options or {}
   local folder = options.folder or candy.folder()
@@ -278,9 +279,15 @@ function candy.launch(options)
   for _, arg in ipairs(options.args or {}) do
     args[#args + 1] = arg
   end
-  local process = candy.spawn(candy.program, args, { cwd = folder, env = options.env })
+  local env = { CANDY_LOG_FOLDER = folder .. "/logs" }
+  for name, value in pairs(options.env or {}) do
+    env[name] = value
+  end
+  local process = candy.spawn(candy.program, args, { cwd = folder, env = env,
+    forget_err = options.forget_err })
   return setmetatable({ process = process, pid = process.pid, folder = folder,
-    data = folder .. "/data", scripts = folder .. "/scripts", key = options.key }, Host)
+    data = folder .. "/data", scripts = folder .. "/scripts", logs = env.CANDY_LOG_FOLDER,
+    key = options.key }, Host)
 end
 
 --- Starts a host and waits until it is ready.

@@ -78,7 +78,7 @@ describe("trace ids", function()
 
   it("stand in the lines of a job, with its attempt", function()
     push("leaf", "00-" .. TRACE .. "-b7ad6b7169203331-01")
-    host:wait_log('"trace":"' .. TRACE .. '"')
+    host:wait_log('"trace_id":"' .. TRACE .. '"')
     local found = false
     for line in host:log():gmatch("[^\n]+") do
       found = found or line:find("leaf speaks", 1, true) and line:find(TRACE, 1, true)

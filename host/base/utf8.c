@@ -1,5 +1,5 @@
 /* UTF-8 by the table of RFC 3629 section 4: see utf8.h. */
-#include "lua/utf8.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>

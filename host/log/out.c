@@ -1,5 +1,5 @@
-/* From lines to standard error: a thread that may block, in front of it a buffer that is
- * bounded, so that nobody else ever does. */
+/* The sink that is standard error: a thread of its own that may block, in front of it a
+ * buffer that is bounded, so that nobody else ever does. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include "log/log_.h"
 
 #define KEPT_MAX ((size_t)4 * 1024 * 1024)
+#define WRITE_AT ((size_t)64 * 1024) /* or when a batch of lines is over */
 
 static struct {
   uv_thread_t thread;
@@ -19,7 +20,7 @@ static struct {
   uv_cond_t written; /* the thread has taken, or written, what there was */
   struct buf waiting;
   long dropped;
-  bool open, ending, idle;
+  bool open, ending, idle, for_people;
 } out;
 
 static void write_all(const char *bytes, size_t len)
@@ -70,8 +71,10 @@ static void run(void *arg)
   uv_mutex_unlock(&out.mutex);
 }
 
-void log__out_open(void)
+static void open_out(const struct log_config *config)
 {
+  (void)config;
+  out.for_people = isatty(STDERR_FILENO) != 0;
   uv_mutex_init(&out.mutex);
   uv_cond_init(&out.changed);
   uv_cond_init(&out.written);
@@ -99,18 +102,54 @@ void log__out_close(int64_t patience_ms)
     uv_thread_join(&out.thread);
 }
 
-void log__out(struct buf *line)
+static void keep(const char *bytes, size_t len)
 {
-  if (!out.open) {
-    write_all(line->data, line->len);
-  } else {
-    uv_mutex_lock(&out.mutex);
-    if (out.waiting.len + line->len <= KEPT_MAX)
-      buf_append(&out.waiting, line->data, line->len);
-    else
-      out.dropped++;
+  uv_mutex_lock(&out.mutex);
+  if (out.waiting.len + len <= KEPT_MAX)
+    buf_append(&out.waiting, bytes, len);
+  else
+    out.dropped++;
+  if (out.idle && out.waiting.len >= WRITE_AT)
     uv_cond_signal(&out.changed);
-    uv_mutex_unlock(&out.mutex);
-  }
-  buf_fini(line);
+  uv_mutex_unlock(&out.mutex);
 }
+
+static void take_entry(const struct log_entry *e)
+{
+  struct buf b = {0};
+  if (out.for_people) {
+    log__for_people(&b, e);
+    keep(b.data, b.len);
+    buf_fini(&b);
+  } else {
+    keep(e->line.data, e->line.len);
+  }
+}
+
+void log__out_now(const struct log_entry *e)
+{
+  struct buf b = {0};
+  if (isatty(STDERR_FILENO))
+    log__for_people(&b, e);
+  else
+    log__for_programs(&b, e);
+  write_all(b.data, b.len);
+  buf_fini(&b);
+}
+
+/* Waking the thread for each line would cost more than the line. */
+static bool settle_out(void)
+{
+  uv_mutex_lock(&out.mutex);
+  if (out.idle && out.waiting.len)
+    uv_cond_signal(&out.changed);
+  uv_mutex_unlock(&out.mutex);
+  return false;
+}
+
+/* Standard error is open for longer than the thread of the log: log__out_close. */
+static void close_out(void)
+{
+}
+
+const struct log_sink log__out_sink = {open_out, take_entry, settle_out, close_out};

@@ -1,6 +1,6 @@
 /* UTF-8: is it, and if not, what is put in its place. */
-#ifndef CANDY_LUA_UTF8_H
-#define CANDY_LUA_UTF8_H
+#ifndef CANDY_BASE_UTF8_H
+#define CANDY_BASE_UTF8_H
 
 #include "base/buf.h"
 
