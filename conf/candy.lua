@@ -32,6 +32,18 @@ return {
     result_max = "1mb", -- the largest result that a job may return
   },
 
+  -- The programs that jobs may run (candy.process): names such as "ffmpeg", or absolute
+  -- paths. docs/how-to/run-programs.md tells more.
+  process = {
+    allow = {},
+    memory = "1gb", -- for each process of a program
+    max = 32, -- programs that one worker runs at a time; others wait in line
+  },
+
+  file = {
+    job_max = "1gb", -- what a job may write to its temporary folder (candy.file)
+  },
+
   -- For tasks that do not say it themselves.
   task = {
     timeout = "5m", -- how long an attempt may run

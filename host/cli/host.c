@@ -16,12 +16,15 @@
 #include "base/clock.h"
 #include "log/log.h"
 #include "loop/lock.h"
+#include "loop/orphans.h"
 #include "net/http.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "worker/leftovers.h"
 #include "worker/pool.h"
 
 #define SETTLE_MS    5000 /* for finishes that a full disk holds up at the stop */
+#define ORPHANS_MS   1000 /* for launchers whose worker is gone to end what they run */
 #define CLOSE_MS     2000 /* for clients that still read their answer */
 #define KEY_SHORT    16   /* a chosen key with less characters is warned of */
 #define PATH_LONGEST 480  /* SQLite opens no longer ones */
@@ -43,7 +46,9 @@ struct host {
   struct http_server *server;
   struct store_recover recover;
 
-  char *data, *url;
+  struct orphans orphans;
+  char mark[64]; /* of all that jobs run */
+  char *data, *tmp, *url;
   int port;
   bool is_ready, stopping, closing;
   int status;
@@ -182,6 +187,13 @@ static int make_pool(struct host *h, struct err *err)
       .result_max = c->worker_result_max,
       .defaults = {(int)c->task_max_retries, c->task_timeout},
       .env = c->env,
+      .tmp = h->tmp,
+      .file_job_max = c->file_job_max,
+      .process_allow = c->process_allow,
+      .n_process_allow = c->n_process_allow,
+      .process_memory = c->process_memory,
+      .process_max = (int)c->process_max,
+      .mark = h->mark,
       .log_level = c->log_level,
       .ready = pool_ready,
       .stopped = pool_stopped,
@@ -295,6 +307,8 @@ static int start(struct host *h, struct err *err)
 {
   if (host_lock(h->conf, &h->data, err) < 0)
     return -1;
+  h->tmp = mem_printf("%s/tmp", h->data);
+  leftovers_of_all(&h->loop, h->tmp);
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
       open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)
     return -1;
@@ -321,6 +335,7 @@ static void close_all(struct host *h)
   for (size_t i = 0; i < sizeof h->signals / sizeof h->signals[0]; i++)
     uv_close((uv_handle_t *)&h->signals[i], NULL);
   uv_close((uv_handle_t *)&h->settle, NULL);
+  orphans_fini(&h->orphans);
   if (h->server)
     http_server_close(h->server, CLOSE_MS, closed, h);
 }
@@ -374,6 +389,18 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- the whole life ---- */
 
+/* Programs that jobs run may lose everybody who is to end them: then that is us. Who is
+ * the first process of a machine, or had children before it was a host, is given orphans
+ * of others, too: there, ours are known by their mark alone. */
+static void adopt(struct host *h)
+{
+  pid_t child;
+  snprintf(h->mark, sizeof h->mark, "CANDY_HOST=%d.%08x%08x", (int)getpid(),
+           randombytes_random(), randombytes_random());
+  bool others = getpid() == 1 || orphans_children(&child, 1) > 0;
+  orphans_init(&h->orphans, &h->loop, others ? h->mark : NULL, ORPHANS_MS);
+}
+
 static void watch_signals(struct host *h)
 {
   static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -405,8 +432,10 @@ static void release(struct host *h)
   api_free(&h->api);
   keys_free(&h->keys);
   sources_fini(&h->sources);
+  orphans_end(&h->orphans);
   uv_loop_close(&h->loop);
   free(h->data);
+  free(h->tmp);
   free(h->url);
 }
 
@@ -419,6 +448,7 @@ int host_run(const struct conf *conf, int (*ready)(const struct host_ready *info
   umask(0077); /* payloads are nobody else's */
   uv_loop_init(&h.loop);
   watch_signals(&h);
+  adopt(&h);
   if (start(&h, err) == 0)
     uv_run(&h.loop, UV_RUN_DEFAULT);
   else

@@ -41,6 +41,11 @@ struct conf {
   int64_t stop_grace;
   int64_t http_body_max;
   int64_t http_connections_max;
+  char **process_allow;
+  size_t n_process_allow;
+  int64_t process_memory;
+  int64_t process_max;
+  int64_t file_job_max;
   char *log_level;
   char *log_folder;
   int64_t log_file_max;

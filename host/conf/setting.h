@@ -15,7 +15,7 @@ enum setting_kind {
   SETTING_NAME,     /* char *, lower-case letters, digits, _ and - */
   SETTING_ADDRESS,  /* char *, an IP address */
   SETTING_CHOICE,   /* char *, one of `words` */
-  SETTING_LIST,     /* char **, and its length at `count` */
+  SETTING_LIST,     /* char **, and its length at `count`; `words` is an example item */
   SETTING_COUNT,    /* int64_t; the word in `words`, when there is one, stands for 0 */
   SETTING_SIZE,     /* int64_t, bytes */
   SETTING_DURATION, /* int64_t, milliseconds */
@@ -27,7 +27,7 @@ struct setting {
   size_t offset;        /* of its member in struct conf */
   size_t count;         /* of a list's length there */
   const char *fallback; /* the default as one writes it in the environment, or NULL */
-  int64_t least, most;  /* of a number, both included */
+  int64_t least, most;  /* of a number, or of a list's length, both included */
   const char *words;    /* separated by blanks */
   const char *flag;     /* without its dashes; NULL: none */
   const char *argument; /* the flag's, as help shows it */

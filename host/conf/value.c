@@ -54,12 +54,14 @@ void value_expects(const struct setting *setting, struct buf *out)
       [SETTING_TEXT] = "a text that is not empty",
       [SETTING_NAME] = "a name of lower-case letters, digits, _ and -",
       [SETTING_ADDRESS] = "\"localhost\" or an IP address such as \"127.0.0.1\"",
-      [SETTING_LIST] = "a list of folders such as { \"scripts\" }",
       [SETTING_BOOL] = "true or false",
   };
   switch (setting->kind) {
   case SETTING_CHOICE:
     expect_words(setting, out);
+    break;
+  case SETTING_LIST:
+    buf_printf(out, "a list such as { \"%s\" }", setting->words);
     break;
   case SETTING_COUNT:
   case SETTING_SIZE:
@@ -265,10 +267,12 @@ static const char *plain_text(const json_t *value)
 static int put_list_json(struct conf *conf, const struct setting *setting,
                          const json_t *value, struct err *err)
 {
-  if (!json_is_array(value) || json_array_size(value) == 0)
+  bool none = json_is_object(value) && json_object_size(value) == 0; /* {} in Lua */
+  size_t n = json_array_size(value);
+  if ((!json_is_array(value) && !none) || (int64_t)n < setting->least)
     return refuse_json(setting, value, err);
   value_clear(conf, setting);
-  for (size_t i = 0; i < json_array_size(value); i++) {
+  for (size_t i = 0; i < n; i++) {
     const char *item = plain_text(json_array_get(value, i));
     if (!item)
       return refuse_json(setting, json_array_get(value, i), err);

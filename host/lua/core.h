@@ -17,6 +17,8 @@ void core_job(lua_State *L);
 void core_task(lua_State *L);
 void core_script(lua_State *L);
 void core_fiber(lua_State *L);
+void core_file(lua_State *L);
+void core_process(lua_State *L);
 
 /* Runs a file; the outermost frame that belongs to it. */
 int core_run_file(lua_State *L);

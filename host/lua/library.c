@@ -16,6 +16,7 @@
 EMBED(lua_db, CANDY_SOURCE "/lib/candy/db.lua");
 EMBED(lua_error_values, CANDY_SOURCE "/lib/candy/error.lua");
 EMBED(lua_fiber, CANDY_SOURCE "/lib/candy/fiber.lua");
+EMBED(lua_file, CANDY_SOURCE "/lib/candy/file.lua");
 EMBED(lua_frozen, CANDY_SOURCE "/lib/candy/frozen.lua");
 EMBED(lua_init, CANDY_SOURCE "/lib/candy/init.lua");
 EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
@@ -27,9 +28,11 @@ EMBED(lua_log, CANDY_SOURCE "/lib/candy/log.lua");
 EMBED(lua_new_job, CANDY_SOURCE "/lib/candy/new_job.lua");
 EMBED(lua_options, CANDY_SOURCE "/lib/candy/options.lua");
 EMBED(lua_payload, CANDY_SOURCE "/lib/candy/payload.lua");
+EMBED(lua_process, CANDY_SOURCE "/lib/candy/process.lua");
 EMBED(lua_queue, CANDY_SOURCE "/lib/candy/queue.lua");
 EMBED(lua_sandbox, CANDY_SOURCE "/lib/candy/sandbox.lua");
 EMBED(lua_script, CANDY_SOURCE "/lib/candy/script.lua");
+EMBED(lua_stream, CANDY_SOURCE "/lib/candy/stream.lua");
 EMBED(lua_task, CANDY_SOURCE "/lib/candy/task.lua");
 EMBED(lua_thread, CANDY_SOURCE "/lib/candy/thread.lua");
 EMBED(lua_time, CANDY_SOURCE "/lib/candy/time.lua");
@@ -43,6 +46,7 @@ static const struct module {
     {"candy.db", lua_db_start, lua_db_end},
     {"candy.error", lua_error_values_start, lua_error_values_end},
     {"candy.fiber", lua_fiber_start, lua_fiber_end},
+    {"candy.file", lua_file_start, lua_file_end},
     {"candy.frozen", lua_frozen_start, lua_frozen_end},
     {"candy.job", lua_job_start, lua_job_end},
     {"candy.json", lua_json_start, lua_json_end},
@@ -53,9 +57,11 @@ static const struct module {
     {"candy.new_job", lua_new_job_start, lua_new_job_end},
     {"candy.options", lua_options_start, lua_options_end},
     {"candy.payload", lua_payload_start, lua_payload_end},
+    {"candy.process", lua_process_start, lua_process_end},
     {"candy.queue", lua_queue_start, lua_queue_end},
     {"candy.sandbox", lua_sandbox_start, lua_sandbox_end},
     {"candy.script", lua_script_start, lua_script_end},
+    {"candy.stream", lua_stream_start, lua_stream_end},
     {"candy.task", lua_task_start, lua_task_end},
     {"candy.thread", lua_thread_start, lua_thread_end},
     {"candy.time", lua_time_start, lua_time_end},
@@ -120,6 +126,8 @@ static void open_core(lua_State *L)
   core_task(L);
   core_script(L);
   core_fiber(L);
+  core_file(L);
+  core_process(L);
 }
 
 static const luaL_Reg libraries[] = {

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include "lua/conf.h"
+#include "lua/launch.h"
 #include "lua/worker.h"
 
 int main(int argc, char **argv)
@@ -13,7 +14,9 @@ int main(int argc, char **argv)
     return run_main(argv[2]);
   if (argc == 3 && strcmp(argv[1], "conf") == 0)
     return conf_main(argv[2]);
+  if (argc > 2 && strcmp(argv[1], "launch") == 0)
+    return launch_main(argc, argv);
   fprintf(stderr, "candy-worker is a part of candy and is started by it: "
-                  "candy-worker run HOSTPID | conf NAME\n");
+                  "candy-worker run HOSTPID | conf NAME | launch ...\n");
   return 64;
 }

@@ -3,6 +3,7 @@
  * It is alone with three descriptors: 3 the channel, 4 the page, 5 the scripts. It dies
  * with its host, and only its host ends it: signals of a terminal are for the host.
  */
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "lua/child.h"
 #include "lua/l_log.h"
 #include "lua/slot.h"
 #include "lua/tasks.h"
@@ -78,11 +80,23 @@ static void limit_data(const struct worker *w)
 {
 #ifndef __SANITIZE_ADDRESS__
   rlim_t max = hard_max(w) + DATA_HEADROOM;
-  struct rlimit limit = {max, max};
+  struct rlimit limit = {0};
+  getrlimit(RLIMIT_DATA, &limit);
+  limit.rlim_cur = max < limit.rlim_max ? max : limit.rlim_max; /* not for our children */
   setrlimit(RLIMIT_DATA, &limit);
 #else
   (void)w;
 #endif
+}
+
+/* As many as are allowed: programs get the usual number (launch.c). */
+static void raise_open_files(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int die_with_host(const char *host_pid)
@@ -92,14 +106,32 @@ static int die_with_host(const char *host_pid)
   if (getppid() != (pid_t)strtol(host_pid, NULL, 10))
     return -1;
   setrlimit(RLIMIT_CORE, &no_core);
+  raise_open_files();
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  for (int fd = FD_CHANNEL; fd <= FD_BUNDLE; fd++)
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
   return 0;
 }
 
 /* ---- what the host says ---- */
+
+static void read_process_settings(struct settings *s, const json_t *init)
+{
+  const json_t *allow = json_object_get(init, "process_allow");
+  size_t n = json_array_size(allow);
+  s->tmp = mem_strdup(jx_str(init, "tmp", "/tmp/candy"));
+  s->file_job_max = jx_int(init, "file_job_max", INT64_C(1) << 30);
+  s->process_memory = jx_int(init, "process_memory", INT64_C(1) << 30);
+  s->process_max = (uint32_t)jx_int(init, "process_max", 32);
+  snprintf(s->mark, sizeof s->mark, "%s", jx_str(init, "mark", ""));
+  s->process_allow = mem_alloc((n + 1) * sizeof *s->process_allow);
+  for (size_t i = 0; i < n; i++)
+    s->process_allow[i] = mem_strdup(jx_text(json_array_get(allow, i), ""));
+}
 
 static void read_settings(struct worker *w, const json_t *init)
 {
@@ -111,6 +143,7 @@ static void read_settings(struct worker *w, const json_t *init)
   s->result_max = (size_t)jx_int(init, "result_max", INT64_C(1) << 20);
   s->timeout_ms = jx_int(init, "timeout_ms", 300000);
   s->log_level = log_level(jx_str(init, "log_level", "info"));
+  read_process_settings(s, init);
   size_t i;
   json_t *path;
   json_array_foreach(json_object_get(init, "exclude"), i, path)
@@ -139,6 +172,8 @@ static void on_init(struct worker *w, const char *body, size_t len)
   read_settings(w, init);
   json_decref(init);
   limit_data(w);
+  children_init(w);
+  orphans_init(&w->orphans, &w->loop, NULL, 0);
   turn_init(w);
   start_lua(w);
   if (scripts_load(w) < 0)
@@ -217,18 +252,30 @@ static int map_bundle(struct worker *w)
   return 0;
 }
 
+static void free_process_settings(struct settings *s)
+{
+  for (char **name = s->process_allow; *name; name++)
+    free(*name);
+  free(s->process_allow);
+  free(s->tmp);
+}
+
 /* Only after a drain: everything that was made is released. */
 static void release(struct worker *w)
 {
   lua_close(w->L);
   tasks_free(&w->tasks);
   turn_fini(w);
+  orphans_fini(&w->orphans);
   channel_free(&w->channel);
   uv_run(&w->loop, UV_RUN_DEFAULT);
+  orphans_end(&w->orphans);
   uv_loop_close(&w->loop);
   free(w->slots);
   free(w->places);
   free(w->scripts);
+  free(w->children);
+  free_process_settings(&w->settings);
   buf_fini(&w->body);
   buf_fini(&w->effects);
   buf_fini(&w->message);

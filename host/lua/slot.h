@@ -15,6 +15,8 @@
 
 #define SLOT_MAX PAGE_CELLS
 
+struct folder;
+
 struct slot {
   struct worker *worker;
   struct slot *next; /* in the list of free ones */
@@ -23,6 +25,7 @@ struct slot {
   struct fiber *spawned; /* by the job, not ended yet */
   int strands_ref;       /* what candy/fiber.lua keeps for the job, or LUA_NOREF */
   struct resource *resources;
+  struct folder *folder; /* the job's, or NULL */
 
   struct job *job;
   const void *object; /* the address of its job object in Lua */

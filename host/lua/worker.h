@@ -8,6 +8,8 @@
  * entry.c     the one way into Lua
  * outcome.c   what becomes of a job that ends
  * failure.c   an error value in words
+ * folder.c    its temporary folder; file.c: the files in it
+ * child.c     the programs that it runs
  * tasks.c     the declared tasks, by name
  * scripts.c   the files of the bundle
  * library.c   the Lua library, carried inside the program
@@ -24,9 +26,11 @@
 #include "frame/bundle.h"
 #include "frame/channel.h"
 #include "frame/page.h"
+#include "loop/orphans.h"
 #include "lua/failure.h"
 #include "lua/memory.h"
 
+struct children;
 struct fiber;
 struct slot;
 struct tasks;
@@ -44,6 +48,12 @@ struct settings { /* of INIT */
   size_t memory_max, result_max;
   int64_t timeout_ms; /* of tasks that say nothing */
   int log_level;      /* enum log_level */
+  char *tmp;          /* the folder that jobs' folders are made below */
+  int64_t file_job_max;
+  char **process_allow; /* ends with NULL */
+  int64_t process_memory;
+  uint32_t process_max;
+  char mark[64]; /* "NAME=value" in the environment of all that jobs run; or "" */
 };
 
 struct fiber_place {
@@ -84,6 +94,11 @@ struct worker {
   struct fiber_place *places;
   uint32_t place_count, free_place; /* free_place: 1 + the first one; 0: none */
   uint64_t last_fiber;
+
+  struct children *children;
+  struct orphans orphans;
+  uint32_t last_folder;
+  size_t file_bytes; /* that operations on files hold in memory */
 
   uv_idle_t again;  /* active while there is something to run */
   uv_check_t check; /* once a turn of the loop */

@@ -120,6 +120,24 @@ void pool_stop(struct pool *p, int64_t grace_ms)
   uv_timer_start(&p->grace, grace_is_over, (uint64_t)grace_ms, 0);
 }
 
+static json_t *list(char *const *items, size_t n)
+{
+  json_t *array = json_array();
+  for (size_t i = 0; i < n; i++)
+    json_array_append_new(array, json_string(items[i]));
+  return array;
+}
+
+static void add_files_and_programs(json_t *init, const struct pool_config *c)
+{
+  json_object_update_new(init, json_pack("{s:s, s:I, s:o, s:I, s:i, s:s}", "tmp", c->tmp,
+                                         "file_job_max", (json_int_t)c->file_job_max,
+                                         "process_allow",
+                                         list(c->process_allow, c->n_process_allow),
+                                         "process_memory", (json_int_t)c->process_memory,
+                                         "process_max", c->process_max, "mark", c->mark));
+}
+
 void pool__send_init(struct process *process, const struct pool_config *c,
                      const char *worker, json_t *excluded)
 {
@@ -133,6 +151,7 @@ void pool__send_init(struct process *process, const struct pool_config *c,
                            (json_int_t)c->memory, "result_max", (json_int_t)c->result_max,
                            "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
                            c->env, "log_level", c->log_level, "exclude", exclude);
+  add_files_and_programs(init, c);
   char *text = jx_dump(init, &len);
   process_send(process, MESSAGE_INIT, text, len);
   free(text);

@@ -23,6 +23,13 @@ struct pool_config {
   int64_t result_max;
   struct catalog_defaults defaults;
   const char *env, *log_level;
+  const char *tmp; /* the folder of jobs' temporary folders */
+  int64_t file_job_max;
+  char *const *process_allow;
+  size_t n_process_allow;
+  int64_t process_memory;
+  int process_max;
+  const char *mark; /* "NAME=value" in the environment of all that jobs run */
   /* Once: tasks are known and the first worker runs; or err, when no worker starts. */
   void (*ready)(void *arg, const struct err *err);
   /* All workers are gone after pool_stop. */

@@ -217,6 +217,11 @@ struct page *process_page(struct process *p)
   return p->page;
 }
 
+int process_pid(const struct process *p)
+{
+  return p->child.pid;
+}
+
 bool process_killed(const struct process *p)
 {
   return p->reason[0] != 0;

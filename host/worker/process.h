@@ -32,6 +32,7 @@ void process_send(struct process *process, enum message_kind kind, const char *b
 size_t process_pending(const struct process *process); /* bytes that have not left */
 void process_send_control(struct process *process, enum message_kind kind);
 struct page *process_page(struct process *process);
+int process_pid(const struct process *process);
 bool process_killed(const struct process *process);
 
 /* SIGKILL; the reason is what `gone` will say. The first reason stays. */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "worker/leftovers.h"
 
 #define BACKOFF_MS     50
 #define BACKOFF_MAX_MS 2000
@@ -155,6 +156,7 @@ static void on_gone(void *arg, const char *how)
   blame__gone(w, reason);
   w->state = WORKER_DOWN;
   w->incarnation++;
+  leftovers_of_worker(p->loop, p->config.tmp, process_pid(w->process));
   process_free(&w->process);
   if (p->state == POOL_STOPPING)
     all_gone(p);

@@ -31,8 +31,11 @@ static int evaluate(void *arg, const char *path, json_t **out, struct err *err)
   return *out ? 0 : err_wrap(err, "%s", path);
 }
 
-static json_t *list(char *const *items, size_t n)
+static json_t *list(const struct conf *conf, const struct setting *setting)
 {
+  const char *at = (const char *)conf;
+  char *const *items = *(char **const *)(const void *)(at + setting->offset);
+  size_t n = *(const size_t *)(const void *)(at + setting->count);
   json_t *array = json_array();
   for (size_t i = 0; i < n; i++)
     json_array_append_new(array, json_string(items[i]));
@@ -43,7 +46,7 @@ static json_t *value_of(const struct conf *conf, const struct setting *setting)
 {
   const char *at = (const char *)conf + setting->offset;
   if (setting->kind == SETTING_LIST)
-    return list(conf->scripts, conf->n_scripts);
+    return list(conf, setting);
   if (setting->kind == SETTING_BOOL)
     return json_boolean(*(const bool *)(const void *)at);
   if (setting->kind >= SETTING_COUNT)

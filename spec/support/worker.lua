@@ -64,13 +64,17 @@ local function files_of(sources)
 end
 
 --- Starts a worker with these sources: { ["scripts/a.lua"] = "...", ... }; those below a
---- folder lib/ are modules.
-local function start(sources, init)
+--- folder lib/ are modules. `under` (or nil) is a probe that runs the whole.
+local function start(sources, init, under)
   local self = setmetatable({ lines = {}, ids = 0 }, Worker)
   local stdin, stdout = uv.new_pipe(false), uv.new_pipe(false)
   self.stdin, self.stdout = stdin, stdout
-  self.process = assert(uv.spawn(BUILD .. "/probe/worker", {
-    args = { BUILD .. "/candy-worker" },
+  local command = { BUILD .. "/probe/worker", BUILD .. "/candy-worker" }
+  if under then
+    table.insert(command, 1, BUILD .. "/probe/" .. under)
+  end
+  self.process = assert(uv.spawn(command[1], {
+    args = { unpack(command, 2) },
     stdio = { stdin, stdout, 2 },
   }, function() self.exited = true end))
   read_lines(self, stdout)
@@ -161,8 +165,9 @@ function Worker:close()
 end
 
 --- A worker of one file.
-local function start_one(source, init)
-  return start({ ["scripts/a.lua"] = 'local candy = require("candy")\n' .. source }, init)
+local function start_one(source, init, under)
+  return start({ ["scripts/a.lua"] = 'local candy = require("candy")\n' .. source }, init,
+    under)
 end
 
 --- Runs one task's body in a fresh worker and returns the end of its job.

@@ -45,6 +45,28 @@ function options.duration(value)
   return nil, 'a duration such as "30s", "5m" or "2h", or a number of seconds'
 end
 
+local UNITS = { b = 1, kb = 2 ^ 10, mb = 2 ^ 20, gb = 2 ^ 30, tb = 2 ^ 40 }
+
+local function bytes_of(text)
+  local digits, unit = text:match("^(%d+)(%a*)$")
+  local factor = digits and UNITS[unit == "" and "b" or unit:lower()]
+  return factor and tonumber(digits) * factor
+end
+
+--- Bytes of "256mb", or of a number of them, up to `most`.
+function options.size(most)
+  return function(value)
+    local bytes = value
+    if type(value) == "string" then
+      bytes = bytes_of(value)
+    end
+    if type(bytes) == "number" and bytes % 1 == 0 and bytes > 0 and bytes <= most then
+      return bytes
+    end
+    return nil, ('a size such as "64kb" or "16mb", up to %.0f bytes'):format(most)
+  end
+end
+
 --- Milliseconds since 1970 of a number of them, or of RFC 3339.
 function options.time(value)
   local ms = value

@@ -7,8 +7,9 @@ local core = require("candy.core")
 local sandbox = require("candy.sandbox")
 
 local PUBLIC = {
-  candy = true, ["candy.db"] = true, ["candy.json"] = true, ["candy.kv"] = true,
-  ["candy.log"] = true, ["candy.queue"] = true, ["candy.time"] = true,
+  candy = true, ["candy.db"] = true, ["candy.file"] = true, ["candy.json"] = true,
+  ["candy.kv"] = true, ["candy.log"] = true, ["candy.process"] = true,
+  ["candy.queue"] = true, ["candy.time"] = true,
 }
 
 local files = core.files()

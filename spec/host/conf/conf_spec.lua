@@ -44,6 +44,8 @@ describe("settings", function()
       data = "data", scripts = { "scripts" }, store = "sqlite:", store_relaxed = false,
       workers = 0, ["worker.slots"] = 64, ["worker.memory"] = 256 * 2 ^ 20,
       ["worker.stall"] = 5000, ["worker.result_max"] = 2 ^ 20,
+      ["process.allow"] = {}, ["process.memory"] = 2 ^ 30, ["process.max"] = 32,
+      ["file.job_max"] = 2 ^ 30,
       ["task.timeout"] = 300000, ["task.max_retries"] = 3,
       ["keep.completed"] = 86400000, ["keep.dead"] = 30 * 86400000,
       ["keep.logs"] = 30 * 86400000, ["keep.logs_max"] = 1000000,
@@ -74,9 +76,12 @@ describe("settings", function()
     write({ ["conf/candy.lua"] = [[{
       "listen": "::", "scripts": ["a", "b:c"], "store_relaxed": true, "workers": 2,
       "worker": { "memory": "1gb", "stall": "250ms", "result_max": 65536 },
-      "keep": [], "log": { "level": "warn" } }]] })
+      "keep": [], "log": { "level": "warn" }, "process": { "allow": ["sort"] } }]],
+      ["conf/staging.lua"] = '{"process":{"allow":{}}}' })
     local conf = load()
     assert.same({ "a", "b:c" }, conf.scripts)
+    assert.same({ "sort" }, conf["process.allow"])
+    assert.same({}, load({ CANDY_ENV = "staging" })["process.allow"])
     assert.is_true(conf.store_relaxed)
     assert.same({ "::", 2, 2 ^ 30, 250, 65536, "warn" }, {
       conf.listen, conf.workers, conf["worker.memory"], conf["worker.stall"],
@@ -163,9 +168,10 @@ describe("settings", function()
         .. 'such as "5s", not 5',
       ['{"worker":{"memory":"1mb"}}'] = "worker.memory: must be a size from 16mb to 1tb, "
         .. 'such as "256mb", not "1mb"',
-      ['{"scripts":"scripts"}'] = "scripts: must be a list of folders such as "
+      ['{"scripts":"scripts"}'] = "scripts: must be a list such as "
         .. '{ "scripts" }, not "scripts"',
-      ['{"scripts":[1]}'] = 'scripts: must be a list of folders such as { "scripts" }, '
+      ['{"scripts":[]}'] = 'scripts: must be a list such as { "scripts" }, not a table',
+      ['{"scripts":[1]}'] = 'scripts: must be a list such as { "scripts" }, '
         .. "not 1",
       ['{"log":{"level":"inf"}}'] = "log.level: must be one of debug, info, warn, error, "
         .. 'not "inf"',
