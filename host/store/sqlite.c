@@ -40,6 +40,16 @@ void sqlite__list_move(struct sqlite_list *to, struct sqlite_list *from)
   sqlite__list_init(from);
 }
 
+struct store_op *sqlite__list_take(struct sqlite_list *list)
+{
+  struct store_op *op = list->first;
+  if (op)
+    list->first = op->next;
+  if (!list->first)
+    sqlite__list_init(list);
+  return op;
+}
+
 /* ---- from the loop ---- */
 
 void sqlite__hold(struct sqlite *store)
@@ -54,18 +64,29 @@ void sqlite__let_go(struct sqlite *store)
     uv_unref((uv_handle_t *)store->wake);
 }
 
+/* Where an operation waits that is no part of a turn. */
+static struct sqlite_list *list_of(struct sqlite *store, enum store_kind kind)
+{
+  if (kind <= STORE_TX_END)
+    return kind == STORE_TX_BEGIN ? &store->begins : &store->statements;
+  return kind == STORE_QUERY || kind >= STORE_CHECK ? &store->queries : &store->reads;
+}
+
 static void submit(struct store *base, struct store_op *op)
 {
   struct sqlite *store = (struct sqlite *)base;
   store->outstanding++;
   sqlite__hold(store);
-  if (op->kind < STORE_JOB) {
+  if (op->kind < STORE_TX_BEGIN) {
     sqlite__list_add(&store->submitted, op);
     return;
   }
   uv_mutex_lock(&store->lock);
-  sqlite__list_add(op->kind == STORE_QUERY ? &store->queries : &store->reads, op);
-  uv_cond_broadcast(&store->to_read);
+  sqlite__list_add(list_of(store, op->kind), op);
+  if (op->kind <= STORE_TX_END)
+    uv_cond_signal(&store->to_write);
+  else
+    uv_cond_broadcast(&store->to_read);
   uv_mutex_unlock(&store->lock);
 }
 
@@ -125,6 +146,8 @@ static void init(struct sqlite *store, uv_loop_t *loop, const struct store_confi
   sqlite__list_init(&store->reads);
   sqlite__list_init(&store->queries);
   sqlite__list_init(&store->finished);
+  sqlite__list_init(&store->begins);
+  sqlite__list_init(&store->statements);
   uv_mutex_init(&store->lock);
   uv_cond_init(&store->to_write);
   uv_cond_init(&store->to_read);
@@ -202,6 +225,10 @@ static void drain(struct sqlite *store)
 static void close_store(struct store *base)
 {
   struct sqlite *store = (struct sqlite *)base;
+  uv_mutex_lock(&store->lock);
+  store->closing = true;
+  uv_cond_signal(&store->to_write);
+  uv_mutex_unlock(&store->lock);
   drain(store);
   uv_mutex_lock(&store->lock);
   store->stopping = true;

@@ -65,6 +65,7 @@ struct sqlite_writer {
   struct sqlite_memory memory;
   int64_t now;                       /* of the turn, on the store's clock */
   struct sqlite_types *types_before; /* as they were when the turn began */
+  int64_t tx_last;                   /* the number of the last transaction of a script */
   bool log_index_failed;             /* the last step did: the next one waits longer */
   struct err broken; /* why the file cannot be trusted any more; code is empty: it can */
 };
@@ -88,6 +89,7 @@ int sqlite__kv_write(struct sqlite_writer *w, struct store_op *op, struct err *e
 int sqlite__key_add(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__log_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__log_expire(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__vacuum(struct sqlite_writer *w, struct store_op *op, struct err *err);
 
 /* A point to go back to inside of a turn; one at a time. */
 struct sqlite_mark {
@@ -147,7 +149,9 @@ void sqlite__guard_leave(struct sqlite_conn *c);
 int sqlite__script_exec(struct sqlite_conn *c, const char *sql, const char *params,
                         int64_t deadline_ns, struct buf *answer, struct err *err);
 int sqlite__script_query(struct sqlite_conn *c, const char *sql, const char *params,
-                         struct buf *answer, struct err *err);
+                         int64_t deadline_ns, struct buf *answer, struct err *err);
+/* -1 when rows point to others that are not there, which a commit would refuse. */
+int sqlite__script_settled(struct sqlite_conn *c, struct err *err);
 int sqlite__script_failed(struct sqlite_conn *c, struct err *err);
 void sqlite__scripts_fini(struct sqlite_conn *c);
 
@@ -197,6 +201,11 @@ int sqlite__read_keys(struct sqlite_conn *c, struct store_op *op, struct err *er
 int sqlite__read_log(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_logs(struct sqlite_conn *c, struct store_op *op, struct err *err);
 
+/* sqlite_care.c; the last two run outside of a transaction */
+int sqlite__space(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__check(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__checkpoint(struct sqlite_conn *c, struct store_op *op, struct err *err);
+
 /* ---- the store ---- */
 
 /* The first one never runs SQL of scripts, so that slow queries leave the API alone. */
@@ -232,14 +241,17 @@ struct sqlite {
   uv_mutex_t lock; /* for what follows */
   uv_cond_t to_write, to_read, to_deliver;
   struct sqlite_list writes, reads, queries, finished;
+  struct sqlite_list begins, statements; /* of scripts' transactions */
   int64_t next_due;
-  bool stopping;
+  bool closing;     /* the loop submits nothing more */
+  bool stopping;    /* and everything is done: the threads end */
   struct err fatal; /* to be told; code is empty while all is well */
   struct sqlite_backup *backup;
 };
 
 void sqlite__list_init(struct sqlite_list *list);
 void sqlite__list_add(struct sqlite_list *list, struct store_op *op);
+struct store_op *sqlite__list_take(struct sqlite_list *list); /* the first, or NULL */
 void sqlite__list_move(struct sqlite_list *to, struct sqlite_list *from); /* to the end */
 
 /* While somebody holds it, the store keeps the loop alive. */
@@ -253,6 +265,10 @@ int64_t sqlite__now(void);
 int sqlite__writer_open(struct sqlite *store, struct err *err);
 void sqlite__writer_close(struct sqlite_writer *w);
 void sqlite__writer_main(void *store); /* the thread */
+
+/* sqlite_tx.c: runs a script's transaction to its end, if one waits. On the writer,
+ * between two turns. */
+void sqlite__tx_serve(struct sqlite *store);
 
 void sqlite__reader_main(void *reader); /* sqlite_read.c: the thread */
 

@@ -161,6 +161,13 @@ bool sqlite__conn_grave(const struct sqlite_conn *c)
   return rc == SQLITE_NOMEM;
 }
 
+bool sqlite__conn_broken(const struct sqlite_conn *c)
+{
+  int rc = c->rc & 0xff;
+  return c->rc == SQLITE_IOERR_FSYNC || c->rc == SQLITE_IOERR_DIR_FSYNC ||
+         rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+}
+
 static sqlite3_stmt *statement(struct sqlite_conn *c, enum sqlite_query query)
 {
   if (!c->stmts[query]) {

@@ -101,6 +101,10 @@ void sqlite__conn_forgive(struct sqlite_conn *c);
 /* True when the failure is the disk's or the file's, and no operation's own. */
 bool sqlite__conn_grave(const struct sqlite_conn *c);
 
+/* True when what was written may not be what is on the disk: nothing that follows counts.
+ */
+bool sqlite__conn_broken(const struct sqlite_conn *c);
+
 /* Statements: start binds; next steps: 1 is a row, 0 the end, -1 a failure, and behind
  * the last two the statement is reset. stop resets one that is left early. */
 sqlite3_stmt *sqlite__start(struct sqlite_conn *c, enum sqlite_query query,

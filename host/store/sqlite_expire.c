@@ -104,7 +104,9 @@ int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err
   while (rc > 0);
   if (rc < 0)
     return -1;
-  if (sqlite__run(c, SQL_KV_EXPIRE, ARGS(arg_int(w->now), arg_int(SCAN_ROWS)), err) < 0)
+  int64_t expired =
+      sqlite__run(c, SQL_KV_EXPIRE, ARGS(arg_int(w->now), arg_int(SCAN_ROWS)), err);
+  if (expired < 0)
     return -1;
-  return shrink(c, err);
+  return expired == SCAN_ROWS ? TURN_AGAIN : shrink(c, err);
 }

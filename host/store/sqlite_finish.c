@@ -144,7 +144,7 @@ static int write_all(struct sqlite_writer *w, const struct store_finish *f,
     if (sqlite__script_exec(&w->conn, write->sql, write->params, deadline, NULL, err) < 0)
       return err_wrap(err, "write %zu of %zu", i + 1, f->n_writes);
   }
-  return 0;
+  return sqlite__script_settled(&w->conn, err);
 }
 
 static int add_children(struct sqlite_writer *w, const struct store_finish *f,

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define LIST_BYTES ((size_t)4 << 20)
+
 static const char *workspace_of(const struct store_kv *kv)
 {
   return kv->workspace ? kv->workspace : "default";
@@ -57,6 +59,19 @@ static int set_value(struct sqlite_writer *w, struct store_kv *kv, const char *v
              : 0;
 }
 
+static int count_value(struct sqlite_writer *w, struct store_kv *kv, struct err *err)
+{
+  if (!kv->found)
+    return set_value(w, kv, kv->answer.data, err);
+  kv->version = w->memory.next++;
+  return sqlite__run(&w->conn, SQL_KV_COUNT,
+                     ARGS(arg_text(workspace_of(kv)), arg_text(kv->key),
+                          arg_text(kv->answer.data), arg_int(kv->version)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
 static int add_value(struct sqlite_writer *w, struct store_kv *kv, struct err *err)
 {
   double value = 0;
@@ -75,7 +90,7 @@ static int add_value(struct sqlite_writer *w, struct store_kv *kv, struct err *e
                    kv->key);
   kv->answer.len = 0;
   put_number(&kv->answer, value);
-  return set_value(w, kv, kv->answer.data, err);
+  return count_value(w, kv, err);
 }
 
 static int delete_value(struct sqlite_writer *w, struct store_kv *kv, struct err *err)
@@ -116,26 +131,37 @@ static char *end_of(const char *prefix)
   return end;
 }
 
+static void put_item(struct buf *b, sqlite3_stmt *s)
+{
+  const char *key = sqlite__text(s, 0);
+  buf_puts(b, b->len > 1 ? ",{\"key\":" : "{\"key\":");
+  buf_json_string(b, key, strlen(key));
+  buf_printf(b, ",\"value\":%s,\"version\":%" PRId64 "}", sqlite__text(s, 1),
+             (int64_t)sqlite3_column_int64(s, 2));
+}
+
+/* Looks one row further than is wanted, to know whether there is more. */
 static int list(struct sqlite_conn *c, struct store_kv *kv, int64_t now, struct err *err)
 {
   const char *prefix = kv->key ? kv->key : "";
   char *end = end_of(prefix);
+  int64_t limit = kv->limit > 0 ? kv->limit : 1000, n = 0;
   sqlite3_stmt *s =
       sqlite__start(c, SQL_KV_LIST,
                     ARGS(arg_text(workspace_of(kv)), arg_text(prefix), arg_text(end),
-                         arg_int(now), arg_int(kv->limit > 0 ? kv->limit : 1000)));
+                         arg_int(now), arg_int(limit + 1), arg_text(kv->after)));
   int rc = sqlite__next(c, s, err);
   buf_putc(&kv->answer, '[');
-  for (int n = 0; rc > 0; rc = sqlite__next(c, s, err), n++) {
-    const char *key = sqlite__text(s, 0);
-    buf_puts(&kv->answer, n ? ",{\"key\":" : "{\"key\":");
-    buf_json_string(&kv->answer, key, strlen(key));
-    buf_printf(&kv->answer, ",\"value\":%s,\"version\":%" PRId64 "}", sqlite__text(s, 1),
-               (int64_t)sqlite3_column_int64(s, 2));
+  for (; rc > 0 && n < limit && kv->answer.len < LIST_BYTES; n++) {
+    put_item(&kv->answer, s);
+    rc = sqlite__next(c, s, err);
   }
+  kv->more = rc > 0;
+  if (kv->more)
+    sqlite__stop(s);
   buf_putc(&kv->answer, ']');
   free(end);
-  return rc;
+  return rc < 0 ? -1 : 0;
 }
 
 int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err)

@@ -239,28 +239,38 @@ int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *e
 static int read_query(struct sqlite_conn *c, struct store_op *op, struct err *err)
 {
   struct store_sql *sql = (struct store_sql *)op;
-  return sqlite__script_query(c, sql->sql, sql->params, &sql->answer, err);
+  return sqlite__script_query(c, sql->sql, sql->params,
+                              clock_mono_ns() + SCRIPT_READ_MS * CLOCK_MS, &sql->answer,
+                              err);
 }
 
 static int (*const operations[])(struct sqlite_conn *, struct store_op *,
                                  struct err *) = {
-    [STORE_JOB] = sqlite__read_job,     [STORE_JOBS] = sqlite__read_jobs,
-    [STORE_STATS] = sqlite__read_stats, [STORE_QUERY] = read_query,
-    [STORE_KV_READ] = sqlite__read_kv,  [STORE_KEYS] = sqlite__read_keys,
-    [STORE_LOG] = sqlite__read_log,     [STORE_LOGS] = sqlite__read_logs,
+    [STORE_JOB] = sqlite__read_job,          [STORE_JOBS] = sqlite__read_jobs,
+    [STORE_STATS] = sqlite__read_stats,      [STORE_QUERY] = read_query,
+    [STORE_KV_READ] = sqlite__read_kv,       [STORE_KEYS] = sqlite__read_keys,
+    [STORE_LOG] = sqlite__read_log,          [STORE_LOGS] = sqlite__read_logs,
+    [STORE_SPACE] = sqlite__space,           [STORE_CHECK] = sqlite__check,
+    [STORE_CHECKPOINT] = sqlite__checkpoint,
 };
+
+static int run_in_transaction(struct sqlite_conn *c, struct store_op *op, struct err *err)
+{
+  if (sqlite__run(c, SQL_BEGIN_READ, NO_ARGS, err) < 0)
+    return -1;
+  sqlite__guard_enter(c, SPEAKER_HOST, clock_mono_ns() + READ_MS * CLOCK_MS);
+  int rc = operations[op->kind](c, op, err);
+  sqlite__guard_leave(c);
+  sqlite__run(c, SQL_ROLLBACK, NO_ARGS, NULL);
+  return rc;
+}
 
 static void answer(struct sqlite_conn *c, struct store_op *op)
 {
   struct err err;
   sqlite__conn_forgive(c);
-  int rc = sqlite__run(c, SQL_BEGIN_READ, NO_ARGS, &err) < 0 ? -1 : 0;
-  if (rc == 0) {
-    sqlite__guard_enter(c, SPEAKER_HOST, clock_mono_ns() + READ_MS * CLOCK_MS);
-    rc = operations[op->kind](c, op, &err);
-    sqlite__guard_leave(c);
-    sqlite__run(c, SQL_ROLLBACK, NO_ARGS, NULL);
-  }
+  int rc = op->kind < STORE_CHECK ? run_in_transaction(c, op, &err)
+                                  : operations[op->kind](c, op, &err);
   op->status = rc < 0 ? -1 : 0;
   if (rc < 0) {
     op->err = mem_alloc(sizeof *op->err);
@@ -268,29 +278,18 @@ static void answer(struct sqlite_conn *c, struct store_op *op)
   }
 }
 
-static struct store_op *take_first(struct sqlite_list *list)
-{
-  struct store_op *op = list->first;
-  list->first = op->next;
-  if (!op->next)
-    sqlite__list_init(list);
-  return op;
-}
-
 /* The next operation for this reader, or NULL when there never will be one. */
 static struct store_op *next_read(struct sqlite_reader *reader)
 {
   struct sqlite *store = reader->store;
   bool takes_queries = reader != &store->readers[0];
-  struct store_op *op = NULL;
   uv_mutex_lock(&store->lock);
   while (!store->reads.first && !(takes_queries && store->queries.first) &&
          !store->stopping)
     uv_cond_wait(&store->to_read, &store->lock);
-  if (store->reads.first)
-    op = take_first(&store->reads);
-  else if (takes_queries && store->queries.first)
-    op = take_first(&store->queries);
+  struct store_op *op = sqlite__list_take(&store->reads);
+  if (!op && takes_queries)
+    op = sqlite__list_take(&store->queries);
   uv_mutex_unlock(&store->lock);
   return op;
 }

@@ -395,9 +395,9 @@ done:
 }
 
 int sqlite__script_query(struct sqlite_conn *c, const char *sql, const char *params,
-                         struct buf *answer, struct err *err)
+                         int64_t deadline_ns, struct buf *answer, struct err *err)
 {
-  sqlite__guard_enter(c, SPEAKER_SCRIPT, clock_mono_ns() + SCRIPT_READ_MS * CLOCK_MS);
+  sqlite__guard_enter(c, SPEAKER_SCRIPT, deadline_ns);
   int rc = run_query(c, sql, params, answer, err);
   sqlite__guard_leave(c);
   return rc;
@@ -412,11 +412,24 @@ int sqlite__script_exec(struct sqlite_conn *c, const char *sql, const char *para
   return rc;
 }
 
+int sqlite__script_settled(struct sqlite_conn *c, struct err *err)
+{
+  int dangling = 0, unused;
+  sqlite3_db_status(c->db, SQLITE_DBSTATUS_DEFERRED_FKS, &dangling, &unused, 0);
+  if (!dangling)
+    return 0;
+  return err_set(
+      err, "sql_error",
+      "FOREIGN KEY constraint failed: rows point to others that are not there");
+}
+
 int sqlite__exec(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct store_sql *sql = (struct store_sql *)op;
   int64_t deadline = clock_mono_ns() + SCRIPT_WRITE_MS * CLOCK_MS;
   sql->answer.len = 0;
-  return sqlite__script_exec(&w->conn, sql->sql, sql->params, deadline, &sql->answer,
-                             err);
+  if (sqlite__script_exec(&w->conn, sql->sql, sql->params, deadline, &sql->answer, err) <
+      0)
+    return -1;
+  return sqlite__script_settled(&w->conn, err);
 }

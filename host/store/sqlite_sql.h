@@ -56,10 +56,14 @@
   X(FORGET_PROGRESS, forget_progress)                                                    \
   X(FORGET_TAGS, forget_tags)                                                            \
   X(FREE_PAGES, free_pages)                                                              \
+  X(PAGES, pages)                                                                        \
+  X(PAGE_SIZE, page_size)                                                                \
+  X(TABLES, tables)                                                                      \
   X(VACUUM_STEP, vacuum_step)                                                            \
   X(KV_GET, kv_get)                                                                      \
   X(KV_LIST, kv_list)                                                                    \
   X(KV_SET, kv_set)                                                                      \
+  X(KV_COUNT, kv_count)                                                                  \
   X(KV_DELETE, kv_delete)                                                                \
   X(KV_EXPIRE, kv_expire)                                                                \
   X(STEPS, steps)                                                                        \

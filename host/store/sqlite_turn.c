@@ -57,7 +57,7 @@ static int (*const operations[])(struct sqlite_writer *, struct store_op *,
     [STORE_EXPIRE] = sqlite__expire,         [STORE_EXEC] = sqlite__exec,
     [STORE_SCHEMA] = sqlite__schema,         [STORE_KV_WRITE] = sqlite__kv_write,
     [STORE_KEY_ADD] = sqlite__key_add,       [STORE_LOG_WRITE] = sqlite__log_write,
-    [STORE_LOG_EXPIRE] = sqlite__log_expire,
+    [STORE_LOG_EXPIRE] = sqlite__log_expire, [STORE_VACUUM] = sqlite__vacuum,
 };
 
 /* ---- marks inside of a turn ---- */
@@ -286,14 +286,6 @@ static void fail_all(struct turn *t, const struct err *err)
   }
 }
 
-/* What was written may not be what is on the disk: nothing that follows counts. */
-static bool is_fatal(const struct sqlite_conn *c)
-{
-  int rc = c->rc & 0xff;
-  return c->rc == SQLITE_IOERR_FSYNC || c->rc == SQLITE_IOERR_DIR_FSYNC ||
-         rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
-}
-
 static void run_turn(struct turn *t)
 {
   struct sqlite_writer *w = t->w;
@@ -311,7 +303,7 @@ static void run_turn(struct turn *t)
   if (rc == BROKE) {
     roll_back(t);
     fail_all(t, &err);
-    if (is_fatal(&w->conn))
+    if (sqlite__conn_broken(&w->conn))
       w->broken = err;
   }
   if (w->types_before != w->memory.types)
@@ -397,6 +389,12 @@ static void turn(struct sqlite *store)
   free(t.slots);
 }
 
+static bool has_work(const struct sqlite *store)
+{
+  return store->writes.first || store->begins.first || store->statements.first ||
+         (!store->stopping && sqlite__backup_copies(store));
+}
+
 /* Under the lock: waits for something to do, but for no longer than log lines may wait to
  * be indexed. Returns whether they have. */
 static bool rest(struct sqlite *store)
@@ -414,10 +412,9 @@ static bool wait_for_work(struct sqlite *store, bool *idle)
 {
   *idle = false;
   uv_mutex_lock(&store->lock);
-  while (!store->writes.first && !store->stopping && !sqlite__backup_copies(store) &&
-         !*idle)
+  while (!has_work(store) && !store->stopping && !*idle)
     *idle = rest(store);
-  bool go_on = store->writes.first || !store->stopping;
+  bool go_on = has_work(store) || !store->stopping;
   uv_mutex_unlock(&store->lock);
   return go_on;
 }
@@ -428,6 +425,7 @@ void sqlite__writer_main(void *arg)
   bool idle;
   while (wait_for_work(store, &idle)) {
     turn(store);
+    sqlite__tx_serve(store);
     sqlite__backup_step(store);
     if (idle)
       sqlite__log_index_step(&store->writer);

@@ -74,6 +74,8 @@ void store_submit(struct store *store, struct store_op *op)
   op->next = NULL;
   if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE)
     ((struct store_bulk *)op)->count = ((struct store_bulk *)op)->cursor = 0;
+  else if (op->kind == STORE_VACUUM)
+    ((struct store_vacuum *)op)->began = false;
   if (op->kind == STORE_LOG_EXPIRE)
     ((struct store_log_expire *)op)->count = 0;
   store->backend->submit(store, op);
@@ -122,16 +124,24 @@ static void claim_fini(struct store_claim *claim)
   buf_fini(&claim->memory);
 }
 
+static void check_fini(struct store_check *check)
+{
+  buf_fini(&check->problems);
+  buf_fini(&check->skipped);
+}
+
 void store_op_fini(struct store_op *op)
 {
   free(op->err);
   op->err = NULL;
   if (op->kind == STORE_CLAIM)
     claim_fini((struct store_claim *)op);
-  else if (op->kind == STORE_EXEC || op->kind == STORE_QUERY)
+  else if (op->kind == STORE_EXEC || op->kind == STORE_QUERY || op->kind == STORE_TX_SQL)
     buf_fini(&((struct store_sql *)op)->answer);
   else if (op->kind == STORE_KV_READ || op->kind == STORE_KV_WRITE)
     buf_fini(&((struct store_kv *)op)->answer);
+  else if (op->kind == STORE_CHECK)
+    check_fini((struct store_check *)op);
   else if (op->kind == STORE_JOB)
     buf_fini(&((struct store_get *)op)->json);
   else if (op->kind == STORE_JOBS)

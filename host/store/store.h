@@ -46,6 +46,11 @@ enum store_kind {
   STORE_KEY_ADD,
   STORE_LOG_WRITE,
   STORE_LOG_EXPIRE,
+  STORE_VACUUM,
+  /* a transaction of a script */
+  STORE_TX_BEGIN,
+  STORE_TX_SQL,
+  STORE_TX_END,
   /* reads: anything from here on */
   STORE_JOB,
   STORE_JOBS,
@@ -55,6 +60,10 @@ enum store_kind {
   STORE_KEYS,
   STORE_LOG,
   STORE_LOGS,
+  STORE_SPACE,
+  /* reads that take long */
+  STORE_CHECK,
+  STORE_CHECKPOINT,
 };
 
 enum store_state {
@@ -243,6 +252,35 @@ struct store_sql {
       answer; /* out: QUERY: JSON array of objects; EXEC: {"changes":n,"last_id":n} */
 };
 
+/* A transaction of a script is a conversation. BEGIN answers with a number as soon as the
+ * store's writer is there for it alone; SQL runs statements in it; END keeps what they
+ * did or takes it back. Transactions have their turn in the order of BEGIN, and other
+ * writes come between two of them.
+ *
+ * It is over, and nothing of it is kept, STORE_TX_MS after its BEGIN, with the first
+ * statement that fails, and when the host dies. What comes for one that is over fails
+ * with "tx_timeout". */
+#define STORE_TX_MS 50
+
+struct store_tx_begin {
+  struct store_op op;
+  int64_t id, lease; /* the job that asks, whose lease must hold ("stale_lease"); 0: none
+                      */
+  int64_t tx;        /* out: its number, never used twice */
+};
+
+struct store_tx_sql {
+  struct store_sql sql; /* op.kind is STORE_TX_SQL; budgets and errors as there */
+  int64_t tx;
+  bool reads; /* the answer is that of QUERY, else that of EXEC */
+};
+
+struct store_tx_end {
+  struct store_op op;
+  int64_t tx;
+  bool keep;
+};
+
 /* Tables of scripts. Each schema is a list of steps; steps that were applied before must
  * be unchanged (by text), new ones at the end are applied. Error: "schema_changed", or
  * "sql_error" naming schema and step. */
@@ -266,15 +304,16 @@ struct store_kv {
   enum store_kv_verb verb;
   const char *workspace; /* NULL: "default" */
   const char *key;       /* LIST: the prefix */
+  const char *after;     /* LIST: only keys behind this one; NULL: from the first */
   const char *value;     /* SET: JSON text */
   double by;             /* ADD: to a number; an absent key counts as 0 */
-  int64_t expires_ms;    /* SET, ADD: from now; 0: never */
-  int64_t
-      if_version; /* SET, DELETE: only at this version; 0: only when absent; -1: always */
-  int64_t limit;  /* LIST */
-  bool found;     /* out: GET: there; SET, DELETE: done */
-  int64_t version;   /* out */
-  struct buf answer; /* out: GET, ADD: JSON value; LIST: [{key,value,version}] */
+  int64_t expires_ms;    /* SET, and ADD to an absent key: from now; 0: never */
+  int64_t if_version;    /* SET, DELETE: only at this one; 0: when absent; -1: always */
+  int64_t limit;         /* LIST: rows; about 4 MB are given in any case */
+  bool found;            /* out: GET: there; SET, DELETE: done */
+  bool more;             /* out: LIST: there are keys behind the last one given */
+  int64_t version;       /* out: SET, DELETE that are not done: the one that is there */
+  struct buf answer;     /* out: GET, ADD: JSON value; LIST: [{key,value,version}] */
 };
 
 /* API keys: only their hash is kept. A name that is there already gets the new hash. */
@@ -397,6 +436,39 @@ struct store_stats {
   int64_t counts[STORE_STATES]; /* out: exact up to 10,000 each, then capped there */
   int64_t oldest_available_ms;  /* out: age, 0 when there is none */
   int64_t set_aside;            /* out: available, but no host has their type */
+};
+
+/* ---- care, on demand; backends without such a thing answer with zeros ---- */
+
+/* Looks whether the store is whole, a table at a time. */
+struct store_check {
+  struct store_op op;
+  int64_t tables;      /* out: that were looked at */
+  int64_t n_problems;  /* out */
+  struct buf problems; /* out: the first 100 as JSON strings with commas between */
+  struct buf skipped;  /* out: tables too large to look at in 5 s, likewise */
+};
+
+struct store_space {
+  struct store_op op;
+  int64_t bytes;      /* out */
+  int64_t free_bytes; /* out: of them, for new rows */
+  int64_t log_bytes;  /* out: what is not yet in its place (the WAL) */
+};
+
+/* Brings what is in the log into its place, beside the writer. */
+struct store_checkpoint {
+  struct store_op op;
+  int64_t pages, moved; /* out: in the log; of them, in their place by now */
+  bool busy;            /* out: one is under way already */
+};
+
+/* Gives free space back to the file system, a little in each of many turns. */
+struct store_vacuum {
+  struct store_op op;
+  int64_t freed, left; /* out: pages */
+  int64_t before;      /* the store's */
+  bool began;
 };
 
 /* ---- life ---- */

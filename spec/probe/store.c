@@ -17,6 +17,7 @@
 #include "store/cases_look.h"
 #include "store/cases_queue.h"
 #include "store/cases_script.h"
+#include "store/cases_tx.h"
 #include "store/sqlite_sql.h"
 
 #include <signal.h>
@@ -40,6 +41,7 @@ static const struct {
     {"sqlite-claims-twice", "sqlite:", "ready_take",
      "delete from candy_ready where queue = ?1 and priority = ?2 and seq >= ?3 and "
      "seq < ?4"},
+    {"sqlite-keeps-what-was-taken-back", "sqlite:", "rollback", "commit"},
 };
 
 #define CASE(name)                                                                       \
@@ -108,8 +110,20 @@ static const struct {
     CASE(values_that_count),
     CASE(values_with_versions),
     CASE(values_that_expire),
+    CASE(values_that_count_for_a_time),
     CASE(values_in_lists),
+    CASE(values_in_pages),
     CASE(api_keys),
+    CASE(a_transaction_is_kept_whole),
+    CASE(a_transaction_is_taken_back),
+    CASE(a_failure_ends_a_transaction),
+    CASE(a_transaction_checks_its_references),
+    CASE(a_silent_transaction_ends),
+    CASE(a_talkative_transaction_ends),
+    CASE(a_transaction_needs_the_lease),
+    CASE(transactions_add_up),
+    CASE(death_in_a_transaction),
+    CASE(closing_ends_transactions),
     CASE(all_or_none),
     CASE(failures_stay_alone),
     CASE(done_comes_in_order),

@@ -273,6 +273,72 @@ static void values_that_expire(void)
   CHECK_TEXT(kv_text(op), "done");
 }
 
+/* What is added to keeps the time that it was given first. */
+static void values_that_count_for_a_time(void)
+{
+  struct store_kv op = kv(STORE_KV_ADD, "w");
+  op.by = 1;
+  op.expires_ms = 300;
+  CHECK_TEXT(kv_text(op), "1");
+  op.expires_ms = 0;
+  CHECK_TEXT(kv_text(op), "2");
+  op.expires_ms = 3600000;
+  CHECK_TEXT(kv_text(op), "3");
+  int64_t began = clock_mono_ns();
+  while (strcmp(kv_text(kv(STORE_KV_GET, "w")), "none") != 0)
+    CHECK(clock_mono_ns() - began < 10000 * CLOCK_MS);
+  op.expires_ms = 0;
+  CHECK_TEXT(kv_text(op), "1");
+}
+
+/* Goes through all by pages; returns how many pages there were. */
+static int read_pages(const char *prefix, int64_t limit, int64_t want)
+{
+  char after[600] = "";
+  int64_t seen = 0;
+  for (int pages = 1;; pages++) {
+    struct store_kv op = kv(STORE_KV_LIST, prefix);
+    op.limit = limit;
+    op.after = after[0] ? after : NULL;
+    CHECK(act(&op.op) == 0);
+    json_t *items = jx_parse(op.answer.data, op.answer.len, &last_err), *item;
+    size_t i;
+    json_array_foreach(items, i, item) {
+      CHECK(strcmp(jx_str(item, "key", ""), after) > 0);
+      snprintf(after, sizeof after, "%s", jx_str(item, "key", ""));
+      seen++;
+    }
+    json_decref(items);
+    bool more = op.more;
+    store_op_fini(&op.op);
+    if (!more) {
+      CHECK_INT(seen, want);
+      return pages;
+    }
+  }
+}
+
+static void values_in_pages(void)
+{
+  char key[32];
+  char *large = mem_alloc((1 << 20) + 3);
+  memset(large, 'x', (1 << 20) + 2);
+  large[0] = large[(1 << 20) + 1] = '"';
+  for (int i = 0; i < 10; i++) {
+    snprintf(key, sizeof key, "k%d", i);
+    CHECK_TEXT(kv_set(key, "1"), "done");
+    snprintf(key, sizeof key, "l%d", i);
+    CHECK_TEXT(kv_set(key, large), "done");
+  }
+  CHECK_INT(read_pages("k", 3, 10), 4);
+  CHECK_INT(read_pages("k", 10, 10), 1);
+  CHECK_INT(read_pages("k", 5, 10), 2);
+  CHECK_INT(read_pages("none", 5, 0), 1);
+  CHECK(read_pages("l", 1000, 10) >= 2); /* by their size */
+  CHECK(read_pages("", 1000, 20) >= 2);
+  free(large);
+}
+
 static void values_in_lists(void)
 {
   static const char *const keys[] = {"a/1", "a/2", "a%", "b", "a/3"};

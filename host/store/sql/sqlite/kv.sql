@@ -7,7 +7,7 @@ where workspace = ?1 and key = ?2 and (expires_at is null or expires_at > ?3)
 -- name: kv_list
 select key, value, version from candy_kv
 where workspace = ?1 and key >= ?2 and (?3 is null or key < ?3)
-  and (expires_at is null or expires_at > ?4)
+  and (expires_at is null or expires_at > ?4) and (?6 is null or key > ?6)
 order by key limit ?5
 
 -- name: kv_set
@@ -15,6 +15,10 @@ insert into candy_kv (workspace, key, value, version, expires_at)
   values (?1, ?2, ?3, ?4, ?5)
   on conflict (workspace, key) do update set
     value = excluded.value, version = excluded.version, expires_at = excluded.expires_at
+
+-- A number that is added to keeps its time.
+-- name: kv_count
+update candy_kv set value = ?3, version = ?4 where workspace = ?1 and key = ?2
 
 -- name: kv_delete
 delete from candy_kv where workspace = ?1 and key = ?2

@@ -69,6 +69,15 @@ delete from candy_job_tag where id between ?1 and ?2
 -- name: free_pages
 pragma freelist_count
 
+-- name: pages
+pragma page_count
+
+-- name: page_size
+pragma page_size
+
+-- name: tables
+select name from sqlite_master where type = 'table' order by name
+
 -- name: vacuum_step
 pragma incremental_vacuum(64)
 
