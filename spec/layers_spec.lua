@@ -16,6 +16,7 @@ local LAYERS = {
   net = { folders = "base loop", libraries = "jansson uv llhttp" },
   frame = { folders = "base loop", libraries = "jansson uv" },
   queue = { folders = "base loop", headers = "store/store.h", libraries = "jansson uv" },
+  vault = { folders = "base conf log", libraries = "jansson sodium" },
   worker = { folders = "base loop frame queue", libraries = "jansson uv" },
   trigger = {
     folders = "base loop conf store log net frame queue worker",
@@ -28,10 +29,10 @@ local LAYERS = {
   lua = {
     folders = "base loop frame",
     headers = "net/client*",
-    libraries = "lua jansson uv",
+    libraries = "lua jansson sodium uv",
   },
   cli = {
-    folders = "base loop conf store log net frame queue worker trigger api",
+    folders = "base loop conf store log net frame vault queue worker trigger api",
     libraries = "jansson uv sodium llhttp",
   },
 }

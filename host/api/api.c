@@ -18,6 +18,7 @@ static const struct route routes[] = {
     {"GET", "/tasks/:id", api_get},
     {"POST", "/tasks/:id/retry", api_retry},
     {"GET", "/definitions", api_definitions},
+    {"GET", "/crons", api_crons},
     {"GET", "/logs", api_logs},
     {"GET", "/logs/:id", api_log},
     {"POST", "/control/backup", api_backup},

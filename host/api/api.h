@@ -7,6 +7,7 @@
  *   POST /tasks/retry /tasks/purge   many by filter             api_bulk.c
  *   GET  /logs  /logs/:id            the log                    api_logs.c, api_tail.c
  *   GET  /definitions                what the scripts declare   api_host.c
+ *   GET  /crons                      when tasks are due         api_host.c
  *   POST /control/backup             control socket only        api_host.c
  *
  * Everything but health wants a key as "Authorization: Bearer KEY". The control socket

@@ -60,6 +60,7 @@ void api_health(struct http_request *req, void *arg);
 void api_livez(struct http_request *req, void *arg);
 void api_readyz(struct http_request *req, void *arg);
 void api_definitions(struct http_request *req, void *arg);
+void api_crons(struct http_request *req, void *arg);
 void api_logs(struct http_request *req, void *arg);
 void api_log(struct http_request *req, void *arg);
 void api_backup(struct http_request *req, void *arg);

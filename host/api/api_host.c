@@ -133,6 +133,33 @@ void api_definitions(struct http_request *req, void *arg)
                             pool_files(a->parts.pool)));
 }
 
+/* ---- crons ---- */
+
+/* As the scripts declare them, with the payload as JSON. */
+static json_t *crons(const json_t *manifest)
+{
+  json_t *items = json_array(), *declared;
+  size_t i;
+  json_array_foreach(json_object_get(manifest, "crons"), i, declared) {
+    const json_t *text = json_object_get(declared, "payload");
+    json_t *item = json_copy(declared);
+    json_object_set_new(item, "payload",
+                        jx_parse(jx_text(text, "{}"), json_string_length(text), NULL));
+    json_array_append_new(items, item);
+  }
+  return items;
+}
+
+void api_crons(struct http_request *req, void *arg)
+{
+  struct api *a = arg;
+  const json_t *manifest = catalog_manifest(pool_catalog(a->parts.pool));
+  http_reply_json(req, 200,
+                  json_pack("{s:o, s:b, s:s}", "items", crons(manifest), "active", false,
+                            "note",
+                            "crons are declared and checked; they are not run yet"));
+}
+
 /* ---- backup ---- */
 
 struct backup {

@@ -64,6 +64,7 @@ int cmd_retry(struct conf *conf, const struct cli_args *args);
 int cmd_purge(struct conf *conf, const struct cli_args *args);
 int cmd_logs(struct conf *conf, const struct cli_args *args);
 int cmd_tasks(struct conf *conf, const struct cli_args *args);
+int cmd_crons(struct conf *conf, const struct cli_args *args);
 int cmd_backup(struct conf *conf, const struct cli_args *args);
 int cmd_version(struct conf *conf, const struct cli_args *args);
 int cmd_help(struct conf *conf, const struct cli_args *args);

@@ -18,8 +18,10 @@
 #include "loop/lock.h"
 #include "loop/orphans.h"
 #include "net/http.h"
+#include "queue/event.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "vault/vault.h"
 #include "worker/leftovers.h"
 #include "worker/pool.h"
 
@@ -38,6 +40,7 @@ struct host {
   int64_t settle_until_ns;
 
   struct sources sources;
+  struct vault *vault;
   struct store *store;
   struct queue *queue;
   struct pool *pool;
@@ -82,11 +85,24 @@ static void log_worker(void *arg, const char *worker, const char *body, size_t l
   log_message(worker, body, len);
 }
 
-static void log_end(void *arg, const struct store_job *job,
-                    const struct store_finish *end)
+/* Handlers emit no events of their own jobs: one that fails would go on for ever. */
+static void emit_dead(struct host *h, const struct store_job *job, const char *error)
 {
-  (void)arg;
+  const struct catalog *catalog = h->pool ? pool_catalog(h->pool) : NULL;
+  const struct catalog_task *task = catalog_find(catalog, job->type);
+  if (!catalog || (task && task->handler))
+    return;
+  json_t *cause = error ? jx_parse(error, strlen(error), NULL) : NULL;
+  event_emit(h->queue, catalog, "job.dead",
+             json_pack("{s:o, s:s, s:o?}", "id", jx_id(job->id), "type", job->type,
+                       "error", cause));
+}
+
+static void ended(void *arg, const struct store_job *job, const struct store_finish *end)
+{
   log_ended(job, end);
+  if (end->outcome == STORE_FAIL)
+    emit_dead(arg, job, end->error);
 }
 
 static void log_trouble(void *arg, const struct err *err)
@@ -106,6 +122,39 @@ static void store_broke(void *arg, const struct err *err)
   log_line(LOG_ERROR, NULL, "the store can't be trusted any more: %s", err->text);
   log_close();
   _exit(1); /* what was acknowledged is on disk; the next start reads it from there */
+}
+
+/* ---- what the workers do not have ---- */
+
+static int get_secret(void *arg, const char *name, struct buf *value, struct err *err)
+{
+  struct host *h = arg;
+  return vault_secret(h->vault, name, value, err);
+}
+
+static int seal(void *arg, const char *text, const char *context, struct buf *sealed,
+                struct err *err)
+{
+  struct host *h = arg;
+  return vault_seal(h->vault, text, context, sealed, err);
+}
+
+static int open_sealed(void *arg, const char *sealed, const char *context,
+                       struct buf *text, struct err *err)
+{
+  struct host *h = arg;
+  return vault_open(h->vault, sealed, context, text, err);
+}
+
+static void hide_secret(void *arg, const char *value)
+{
+  (void)arg;
+  log_hide(value);
+}
+
+static void rotate_logs(void *arg)
+{
+  (void)arg;
 }
 
 static void wake_pool(void *arg)
@@ -199,6 +248,8 @@ static int make_pool(struct host *h, struct err *err)
       .stopped = pool_stopped,
       .message = log_worker,
       .log = log_pool,
+      .vault = {get_secret, seal, open_sealed, hide_secret},
+      .rotate_logs = rotate_logs,
       .arg = h,
   };
   h->pool = pool_new(&h->loop, &config, &h->sources, err);
@@ -212,7 +263,7 @@ static void make_queue(struct host *h)
                                 .keep_logs_ms = h->conf->keep_logs,
                                 .keep_logs = h->conf->keep_logs_max,
                                 .wake = wake_pool,
-                                .ended = log_end,
+                                .ended = ended,
                                 .trouble = log_trouble,
                                 .arg = h};
   h->queue = queue_new(&h->loop, h->store, &config);
@@ -307,6 +358,7 @@ static int start(struct host *h, struct err *err)
 {
   if (host_lock(h->conf, &h->data, err) < 0)
     return -1;
+  h->vault = vault_new(h->conf, h->data);
   h->tmp = mem_printf("%s/tmp", h->data);
   leftovers_of_all(&h->loop, h->tmp);
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
@@ -432,6 +484,7 @@ static void release(struct host *h)
   api_free(&h->api);
   keys_free(&h->keys);
   sources_fini(&h->sources);
+  vault_free(&h->vault);
   orphans_end(&h->orphans);
   uv_loop_close(&h->loop);
   free(h->data);

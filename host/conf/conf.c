@@ -263,11 +263,13 @@ static int apply_files(struct load *load, struct err *err)
 
 /* ---- the whole ---- */
 
+const char *const conf_env_files[CONF_ENV_FILES] = {".env", ".env.local"};
+
 static int read_layers(struct load *load, struct err *err)
 {
   struct layer *layers = load->layers;
-  layers[DOTENV].path = ".env";
-  layers[DOTENV_LOCAL].path = ".env.local";
+  layers[DOTENV].path = conf_env_files[0];
+  layers[DOTENV_LOCAL].path = conf_env_files[1];
   for (char *const *at = load->input->environment; *at; at++) {
     const char *equals = strchr(*at, '=');
     if (!equals)
@@ -326,12 +328,33 @@ void conf_free(struct conf **conf)
   *conf = NULL;
 }
 
-const char *conf_secret(const struct conf *conf, const char *name)
+/* ---- secrets ---- */
+
+const char *conf_secret_of(const struct env_file *secrets, const char *name)
 {
   char *own = mem_printf(SECRET_PREFIX "%s", name);
-  const char *value = env_file_get(&conf->secrets, own);
+  const char *value = env_file_get(secrets, own);
   free(own);
   if (value || begins(name, SETTING_ENV_PREFIX))
     return value;
-  return env_file_get(&conf->secrets, name);
+  return env_file_get(secrets, name);
+}
+
+const char *conf_secret(const struct conf *conf, const char *name)
+{
+  return conf_secret_of(&conf->secrets, name);
+}
+
+/* Those of the environment are the ones that stand in no line. */
+int conf_read_secrets(const struct conf *conf, struct env_file *secrets, struct err *err)
+{
+  for (int i = 0; i < CONF_ENV_FILES; i++)
+    if (env_file_read(secrets, conf_env_files[i], err) < 0)
+      return -1;
+  for (size_t i = 0; i < conf->secrets.n; i++) {
+    const struct env_pair *pair = &conf->secrets.pairs[i];
+    if (pair->line == 0)
+      env_file_add(secrets, pair->name, pair->value, 0);
+  }
+  return 0;
 }

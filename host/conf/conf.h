@@ -52,6 +52,7 @@ struct conf {
   int64_t log_file_age;
   int64_t log_files_kept;
   char *admin_key;         /* NULL when not given; never printed */
+  char *seal_key;          /* the same */
   struct env_file secrets; /* what conf_secret looks through, strongest last */
 };
 
@@ -81,5 +82,13 @@ void conf_free(struct conf **conf);
 /* The secret NAME: CANDY_SECRET_NAME of the environment or a .env file, else NAME of a
  * .env file. NULL when there is none. */
 const char *conf_secret(const struct conf *conf, const char *name);
+const char *conf_secret_of(const struct env_file *secrets, const char *name);
+
+/* The same as conf->secrets, with the .env files as they are now. */
+int conf_read_secrets(const struct conf *conf, struct env_file *secrets, struct err *err);
+
+/* From the weaker to the stronger. */
+#define CONF_ENV_FILES 2
+extern const char *const conf_env_files[CONF_ENV_FILES];
 
 #endif

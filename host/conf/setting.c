@@ -227,6 +227,13 @@ const struct setting setting_table[] = {
      .not_in_files = true,
      .is_secret = true,
      .help = "the admin API key that the first start sets (made up when not given)"},
+    {.name = "seal_key",
+     .kind = SETTING_TEXT,
+     AT(seal_key),
+     .not_in_files = true,
+     .is_secret = true,
+     .help = "32 bytes as base64 that seal what scripts seal (kept in the data folder "
+             "when not given)"},
 };
 
 const size_t setting_count = sizeof setting_table / sizeof setting_table[0];

@@ -60,7 +60,7 @@ struct message_done {
 struct message_request {
   uint32_t number;       /* the answer carries it too */
   uint32_t cell;         /* whose job asks; UINT32_MAX: none */
-  struct wire_text verb; /* "enqueue" "query" "exec" "kv" "progress" */
+  struct wire_text verb; /* worker/request.c has the table of them */
   struct wire_text body; /* JSON */
 };
 

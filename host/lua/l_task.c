@@ -33,6 +33,20 @@ static int free_schema(lua_State *L)
   return 0;
 }
 
+/* check_schema(compiled schema, JSON text) -> nothing | what does not fit */
+static int check_schema(lua_State *L)
+{
+  struct schema **box = luaL_checkudata(L, 1, SCHEMA);
+  struct task task = {.schema = *box};
+  struct wire_text text;
+  struct err err;
+  text.data = luaL_checklstring(L, 2, &text.len);
+  if (task_check(&task, &text, &err) == 0)
+    return 0;
+  lua_pushstring(L, err.text);
+  return 1;
+}
+
 /* task(name, function, timeout in ms or nil, compiled schema or nil) */
 static int add(lua_State *L)
 {
@@ -46,7 +60,8 @@ static int add(lua_State *L)
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"schema", new_schema}, {"task", add}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"schema", new_schema}, {"check_schema", check_schema}, {"task", add}, {NULL, NULL}};
 
 void core_task(lua_State *L)
 {

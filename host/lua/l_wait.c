@@ -22,6 +22,11 @@ struct fiber *core_waiting_fiber(lua_State *L, const char *what)
                 "%s cannot wait inside of a function that Lua's own libraries call "
                 "(table.sort, string.gsub and the like)",
                 what);
+  if (w->fiber->in_transaction)
+    core_misuse(L,
+                "%s cannot be called inside of candy.db.tx, which may wait for nothing "
+                "but its own queries: call it before, or after",
+                what);
   return w->fiber;
 }
 
@@ -35,6 +40,13 @@ static void send_request(lua_State *L, int at, uint32_t number)
   w->message.len = 0;
   message_put_request(&w->message, &m);
   channel_send(w->channel, MESSAGE_REQUEST, w->message.data, w->message.len);
+}
+
+/* transaction(whether the fiber that runs is in one) */
+static int transaction(lua_State *L)
+{
+  worker_of(L)->fiber->in_transaction = lua_toboolean(L, 1);
+  return 0;
 }
 
 /* request(name, verb, body): sends it | returns a message when it is too large */
@@ -94,8 +106,8 @@ static int answer(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"request", request}, {"tell", tell}, {"sleep", sleep_ms},
-    {"answer", answer},   {NULL, NULL},
+    {"request", request}, {"tell", tell},     {"transaction", transaction},
+    {"sleep", sleep_ms},  {"answer", answer}, {NULL, NULL},
 };
 
 void core_wait(lua_State *L)

@@ -13,8 +13,11 @@
 #include "lua/ljson.h"
 #include "lua/worker.h"
 
+EMBED(lua_cron, CANDY_SOURCE "/lib/candy/cron.lua");
+EMBED(lua_crypto, CANDY_SOURCE "/lib/candy/crypto.lua");
 EMBED(lua_db, CANDY_SOURCE "/lib/candy/db.lua");
 EMBED(lua_error_values, CANDY_SOURCE "/lib/candy/error.lua");
+EMBED(lua_event, CANDY_SOURCE "/lib/candy/event.lua");
 EMBED(lua_fiber, CANDY_SOURCE "/lib/candy/fiber.lua");
 EMBED(lua_file, CANDY_SOURCE "/lib/candy/file.lua");
 EMBED(lua_frozen, CANDY_SOURCE "/lib/candy/frozen.lua");
@@ -25,6 +28,7 @@ EMBED(lua_kv, CANDY_SOURCE "/lib/candy/kv.lua");
 EMBED(lua_load_all, CANDY_SOURCE "/lib/candy/load.lua");
 EMBED(lua_lock, CANDY_SOURCE "/lib/candy/lock.lua");
 EMBED(lua_log, CANDY_SOURCE "/lib/candy/log.lua");
+EMBED(lua_maintenance, CANDY_SOURCE "/lib/candy/maintenance.lua");
 EMBED(lua_new_job, CANDY_SOURCE "/lib/candy/new_job.lua");
 EMBED(lua_options, CANDY_SOURCE "/lib/candy/options.lua");
 EMBED(lua_payload, CANDY_SOURCE "/lib/candy/payload.lua");
@@ -32,6 +36,8 @@ EMBED(lua_process, CANDY_SOURCE "/lib/candy/process.lua");
 EMBED(lua_queue, CANDY_SOURCE "/lib/candy/queue.lua");
 EMBED(lua_sandbox, CANDY_SOURCE "/lib/candy/sandbox.lua");
 EMBED(lua_script, CANDY_SOURCE "/lib/candy/script.lua");
+EMBED(lua_search_log, CANDY_SOURCE "/lib/candy/search_log.lua");
+EMBED(lua_secret, CANDY_SOURCE "/lib/candy/secret.lua");
 EMBED(lua_stream, CANDY_SOURCE "/lib/candy/stream.lua");
 EMBED(lua_task, CANDY_SOURCE "/lib/candy/task.lua");
 EMBED(lua_thread, CANDY_SOURCE "/lib/candy/thread.lua");
@@ -43,8 +49,11 @@ static const struct module {
   const char *name, *start, *end;
 } modules[] = {
     {"candy", lua_init_start, lua_init_end},
+    {"candy.cron", lua_cron_start, lua_cron_end},
+    {"candy.crypto", lua_crypto_start, lua_crypto_end},
     {"candy.db", lua_db_start, lua_db_end},
     {"candy.error", lua_error_values_start, lua_error_values_end},
+    {"candy.event", lua_event_start, lua_event_end},
     {"candy.fiber", lua_fiber_start, lua_fiber_end},
     {"candy.file", lua_file_start, lua_file_end},
     {"candy.frozen", lua_frozen_start, lua_frozen_end},
@@ -54,6 +63,7 @@ static const struct module {
     {"candy.load", lua_load_all_start, lua_load_all_end},
     {"candy.lock", lua_lock_start, lua_lock_end},
     {"candy.log", lua_log_start, lua_log_end},
+    {"candy.maintenance", lua_maintenance_start, lua_maintenance_end},
     {"candy.new_job", lua_new_job_start, lua_new_job_end},
     {"candy.options", lua_options_start, lua_options_end},
     {"candy.payload", lua_payload_start, lua_payload_end},
@@ -61,6 +71,8 @@ static const struct module {
     {"candy.queue", lua_queue_start, lua_queue_end},
     {"candy.sandbox", lua_sandbox_start, lua_sandbox_end},
     {"candy.script", lua_script_start, lua_script_end},
+    {"candy.search_log", lua_search_log_start, lua_search_log_end},
+    {"candy.secret", lua_secret_start, lua_secret_end},
     {"candy.stream", lua_stream_start, lua_stream_end},
     {"candy.task", lua_task_start, lua_task_end},
     {"candy.thread", lua_thread_start, lua_thread_end},
@@ -125,6 +137,8 @@ static void open_core(lua_State *L)
   core_job(L);
   core_task(L);
   core_script(L);
+  core_crypto(L);
+  core_cron(L);
   core_fiber(L);
   core_file(L);
   core_process(L);

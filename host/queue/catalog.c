@@ -11,6 +11,8 @@ struct catalog {
   json_t *manifest; /* the tasks' strings live in it */
   struct catalog_task *tasks;
   size_t n;
+  struct catalog_handler *handlers;
+  size_t n_handlers;
 };
 
 static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
@@ -45,6 +47,22 @@ static int by_name(const void *a, const void *b)
                 ((const struct catalog_task *)b)->name);
 }
 
+static void read_handlers(struct catalog *c, const json_t *list)
+{
+  json_t *one;
+  size_t i;
+  c->n_handlers = json_array_size(list);
+  c->handlers = mem_alloc(c->n_handlers * sizeof *c->handlers);
+  json_array_foreach(list, i, one) {
+    struct catalog_task wanted = {.name = jx_str(one, "task", "")};
+    struct catalog_task *task =
+        c->n ? bsearch(&wanted, c->tasks, c->n, sizeof wanted, by_name) : NULL;
+    c->handlers[i] = (struct catalog_handler){jx_str(one, "event", ""), wanted.name};
+    if (task)
+      task->handler = true;
+  }
+}
+
 struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *defaults,
                             struct err *err)
 {
@@ -59,6 +77,7 @@ struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *def
       return NULL;
     }
   qsort(c->tasks, n, sizeof *c->tasks, by_name);
+  read_handlers(c, json_object_get(manifest, "handlers"));
   return c;
 }
 
@@ -71,6 +90,7 @@ void catalog_free(struct catalog **catalog)
   for (size_t i = 0; i < c->n; i++)
     schema_free(&c->tasks[i].schema);
   free(c->tasks);
+  free(c->handlers);
   json_decref(c->manifest);
   free(c);
 }
@@ -91,6 +111,11 @@ size_t catalog_count(const struct catalog *c)
 const struct catalog_task *catalog_at(const struct catalog *c, size_t index)
 {
   return &c->tasks[index];
+}
+
+const struct catalog_handler *catalog_handler(const struct catalog *c, size_t index)
+{
+  return c && index < c->n_handlers ? &c->handlers[index] : NULL;
 }
 
 const json_t *catalog_manifest(const struct catalog *c)

@@ -1,4 +1,5 @@
-/* The tasks that the scripts declare, as the workers' manifest names them. */
+/* The tasks that the scripts declare, and the handlers of events among them, as the
+ * workers' manifest names them. */
 #ifndef CANDY_QUEUE_CATALOG_H
 #define CANDY_QUEUE_CATALOG_H
 
@@ -16,7 +17,13 @@ struct catalog_task {
   int max_retries;
   int64_t timeout_ms;
   bool rerun;
+  bool handler;          /* of an event */
   struct schema *schema; /* NULL: any object */
+};
+
+struct catalog_handler {
+  const char *event; /* a name, or with "*" at its end all that begin so */
+  const char *task;
 };
 
 struct catalog;
@@ -26,8 +33,8 @@ struct catalog_defaults {
   int64_t timeout_ms;
 };
 
-/* Reads {"tasks":[...]} of a manifest; keeps a reference to it. NULL with err when a
- * task's schema is none (the error names file and line). */
+/* Reads {"tasks":[...],"handlers":[...]} of a manifest; keeps a reference to it. NULL
+ * with err when a task's schema is none (the error names file and line). */
 struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *defaults,
                             struct err *err);
 void catalog_free(struct catalog **catalog);
@@ -35,6 +42,9 @@ void catalog_free(struct catalog **catalog);
 const struct catalog_task *catalog_find(const struct catalog *catalog, const char *name);
 size_t catalog_count(const struct catalog *catalog);
 const struct catalog_task *catalog_at(const struct catalog *catalog, size_t index);
+/* The handlers of events; NULL behind the last one. */
+const struct catalog_handler *catalog_handler(const struct catalog *catalog,
+                                              size_t index);
 const json_t *catalog_manifest(const struct catalog *catalog);
 
 #endif

@@ -2,11 +2,13 @@
  * on disk. A turn that fails as a whole (a full disk) is said again, later; an effect
  * that is refused turns the completion into a failure of that job alone. */
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/redact.h"
+#include "queue/event.h"
 #include "queue/policy.h"
 #include "queue/queue_.h"
 
@@ -181,14 +183,29 @@ static void copy_writes(struct finish *f, const json_t *writes)
   f->op.n_writes = n;
 }
 
+static int read_children(struct finish *f, const struct catalog *catalog,
+                         const struct queue_end *end, struct err *err)
+{
+  char source[24];
+  snprintf(source, sizeof source, "%" PRId64, f->op.id);
+  struct event from = {.source = source, .depth = end->depth};
+  json_t *children =
+      event_children(catalog, json_object_get(end->effects, "children"), &from, err);
+  if (!children)
+    return -1;
+  door_add_all(&f->children, catalog, children);
+  json_decref(children);
+  if (!f->children.problems)
+    return 0;
+  door_explain(&f->children, err);
+  return err_wrap(err, "a child job was refused");
+}
+
 static void copy_children(struct finish *f, const struct catalog *catalog,
-                          const json_t *children)
+                          const struct queue_end *end)
 {
   struct err err;
-  door_add_all(&f->children, catalog, children);
-  if (f->children.problems) {
-    door_explain(&f->children, &err);
-    err_wrap(&err, "a child job was refused");
+  if (read_children(f, catalog, end, &err) < 0) {
     turn_into_failure(f, err.code, err.text);
     return;
   }
@@ -204,7 +221,7 @@ void queue_completed(struct queue *q, const struct catalog *catalog,
   f->op.result = arena_copy(&f->memory, end->result, end->result_len);
   if (end->effects) {
     copy_writes(f, json_object_get(end->effects, "writes"));
-    copy_children(f, catalog, json_object_get(end->effects, "children"));
+    copy_children(f, catalog, end);
   }
   begin(f);
 }

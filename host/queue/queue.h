@@ -44,6 +44,16 @@ void queue_push(struct queue *queue, struct door_batch *batch, queue_pushed push
 /* Dead jobs back (STORE_REQUEUE) or finished ones forgotten (STORE_PURGE). */
 void queue_bulk(struct queue *queue, struct store_bulk *op);
 
+struct queue_expired {
+  int64_t jobs, lines; /* of the log */
+};
+
+/* Forgets all finished jobs and log lines past their time now, in small steps. */
+void queue_expire(struct queue *queue,
+                  void (*done)(void *arg, const struct queue_expired *count,
+                               const struct err *err),
+                  void *arg);
+
 /* ---- out ---- */
 
 /* Claims up to max jobs; `done` of the operation is called with them. */
@@ -63,6 +73,7 @@ struct queue_end {
   const char *result; /* JSON */
   size_t result_len;
   const json_t *effects; /* {"writes":[[sql,params]...],"children":[...]}, or NULL */
+  int depth;             /* of events: see event.h */
 };
 
 void queue_completed(struct queue *queue, const struct catalog *catalog,

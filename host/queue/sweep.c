@@ -35,6 +35,21 @@ static void swept(struct store_op *op)
   free(s);
 }
 
+static void prepare(struct sweep *s, enum store_kind kind)
+{
+  const struct queue_config *c = &s->queue->config;
+  if (kind == STORE_LOG_EXPIRE)
+    s->u.logs = (struct store_log_expire){.op.kind = STORE_LOG_EXPIRE,
+                                          .keep_ms = c->keep_logs_ms,
+                                          .keep_rows = c->keep_logs,
+                                          .max = STEP};
+  else
+    s->u.jobs = (struct store_expire){.op.kind = STORE_EXPIRE,
+                                      .completed_ms = c->keep_completed_ms,
+                                      .dead_ms = c->keep_dead_ms,
+                                      .max = STEP};
+}
+
 static void step(uv_timer_t *timer)
 {
   struct queue *q = timer->data;
@@ -42,16 +57,7 @@ static void step(uv_timer_t *timer)
     return;
   struct sweep *s = mem_alloc(sizeof *s);
   s->queue = q;
-  if (q->sweeps_logs)
-    s->u.logs = (struct store_log_expire){.op.kind = STORE_LOG_EXPIRE,
-                                          .keep_ms = q->config.keep_logs_ms,
-                                          .keep_rows = q->config.keep_logs,
-                                          .max = STEP};
-  else
-    s->u.jobs = (struct store_expire){.op.kind = STORE_EXPIRE,
-                                      .completed_ms = q->config.keep_completed_ms,
-                                      .dead_ms = q->config.keep_dead_ms,
-                                      .max = STEP};
+  prepare(s, q->sweeps_logs ? STORE_LOG_EXPIRE : STORE_EXPIRE);
   q->sweeping = true;
   s->u.op.done = swept;
   s->u.op.arg = s;
@@ -61,4 +67,52 @@ static void step(uv_timer_t *timer)
 void queue__sweep_start(struct queue *q)
 {
   uv_timer_start(&q->sweeper, step, PAUSE_MS, 0);
+}
+
+/* ---- on demand ---- */
+
+struct expiry {
+  struct sweep step;
+  struct queue_expired count;
+  void (*done)(void *arg, const struct queue_expired *count, const struct err *err);
+  void *arg;
+};
+
+static void go_on(struct expiry *e, enum store_kind kind);
+
+static void stepped(struct store_op *op)
+{
+  struct expiry *e = op->arg;
+  bool jobs = op->kind == STORE_EXPIRE, good = op->status == 0;
+  int64_t n = !good ? 0 : jobs ? e->step.u.jobs.count : e->step.u.logs.count;
+  bool more = good && n >= STEP;
+  *(jobs ? &e->count.jobs : &e->count.lines) += n;
+  if (good && (more || jobs)) {
+    store_op_fini(op);
+    go_on(e, jobs && more ? STORE_EXPIRE : STORE_LOG_EXPIRE);
+    return;
+  }
+  e->done(e->arg, &e->count, op->err);
+  store_op_fini(op);
+  free(e);
+}
+
+static void go_on(struct expiry *e, enum store_kind kind)
+{
+  prepare(&e->step, kind);
+  e->step.u.op.done = stepped;
+  e->step.u.op.arg = e;
+  store_submit(e->step.queue->store, &e->step.u.op);
+}
+
+void queue_expire(struct queue *q,
+                  void (*done)(void *arg, const struct queue_expired *count,
+                               const struct err *err),
+                  void *arg)
+{
+  struct expiry *e = mem_alloc(sizeof *e);
+  e->step.queue = q;
+  e->done = done;
+  e->arg = arg;
+  go_on(e, STORE_EXPIRE);
 }

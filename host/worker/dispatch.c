@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "queue/event.h"
 
 #define WINDOW_NS   (20 * CLOCK_MS)
 #define BACKLOG_MAX 2048
@@ -85,6 +86,8 @@ static void give(struct worker *w, const struct catalog_task *task,
   uint32_t cell = w->free_cells[--w->n_free];
   struct flight *f = &w->flights[cell];
   *f = (struct flight){.open = true, .job = *job, .task = task};
+  if (task->handler)
+    f->depth = event_depth(job->payload, job->payload_len);
   f->job.type = task->name;
   f->job.queue = f->job.workspace = f->job.key = NULL;
   f->job.tags = f->job.checkpoint = f->job.payload = NULL;
@@ -171,6 +174,7 @@ void dispatch__end(struct worker *w, uint32_t cell, struct queue_end *end)
   struct page *page = process_page(w->process);
   end->job = &w->flights[cell].job;
   end->worker = w->name;
+  end->depth = w->flights[cell].depth;
   end->began_at = wall_of(atomic_load(&page->cells[cell].began_ns));
 }
 

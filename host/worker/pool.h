@@ -13,6 +13,17 @@
 
 struct pool;
 
+/* What the host keeps from its workers: functions that return 0, or -1 with err. */
+struct pool_vault {
+  int (*secret)(void *arg, const char *name, struct buf *value, struct err *err);
+  /* The text and the context of both, and what `open` returns, are base64url. */
+  int (*seal)(void *arg, const char *text, const char *context, struct buf *sealed,
+              struct err *err);
+  int (*open)(void *arg, const char *sealed, const char *context, struct buf *text,
+              struct err *err);
+  void (*hide)(void *arg, const char *value); /* a secret that no log may show; or NULL */
+};
+
 enum pool_level { POOL_DEBUG, POOL_INFO, POOL_WARN, POOL_ERROR };
 
 struct pool_config {
@@ -38,6 +49,8 @@ struct pool_config {
   void (*message)(void *arg, const char *worker, const char *body, size_t len);
   /* A line for the log. `fields` (may be NULL) is the callee's to release. */
   void (*log)(void *arg, enum pool_level level, json_t *fields, const char *text);
+  struct pool_vault vault;
+  void (*rotate_logs)(void *arg); /* or NULL */
   void *arg;
 };
 

@@ -12,6 +12,7 @@ struct flight {
   struct store_job job;      /* the numbers, type and trace; other strings are gone */
   char trace[TRACE_LEN + 1]; /* where that of the job is, when it was given one */
   const struct catalog_task *task;
+  int depth;         /* of events: see queue/event.h */
   int64_t rested_ns; /* how long it waited while another job stood still */
 };
 
@@ -79,6 +80,7 @@ struct pool {
   uv_timer_t retry; /* a claim that failed */
   int handles;
 
+  bool checking; /* the store, because a script asked for it: one at a time */
   bool claiming, maybe_ready, stopped;
   int64_t last_claim_ms, restarts;
 };

@@ -1,4 +1,4 @@
-/* links: cli api trigger worker queue store log net conf frame loop base */
+/* links: cli api trigger worker queue store vault log net conf frame loop base */
 /* Evaluates a conf file as the host does and prints the JSON, or the error on stderr.
  *
  *   evaluate FILE [PROGRAM]   PROGRAM stands in for the worker */

@@ -4,7 +4,7 @@ local frozen = require("candy.frozen")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
-local function ask(what, verb, sql, ...)
+local function body_of(what, sql, ...)
   if type(sql) ~= "string" then
     core.misuse(("%s: the first argument must be SQL, not %s")
       :format(what, options.show(sql)))
@@ -13,30 +13,152 @@ local function ask(what, verb, sql, ...)
   if not params then
     core.misuse(what .. ": " .. problem)
   end
-  return wait.request(what, verb, { sql = sql, params = params })
+  return { sql = sql, params = params }
 end
 
 local db = {}
 
---- Reads rows.
----@param sql string
----@param ... string|number|boolean|nil  the parameters
+--- Reads rows. At most 10,000 rows or 8 MB, within 5 seconds.
+---
+--- Errors: `sql_error` (the statement, by the database's own words), `sql_forbidden` (a
+--- table or a statement that is not for scripts), `sql_timeout`, `sql_too_many_rows`.
+---@param sql string  one statement that only reads
+---@param ... string|number|boolean|nil  the parameters, one for each `?`
 ---@return table[]? rows, table? err  each row a table by column; NULL is nil
 function db.query(sql, ...)
-  return ask("candy.db.query", "query", sql, ...)
+  return wait.request("candy.db.query", "query", body_of("candy.db.query", sql, ...))
 end
 
---- Reads the first row.
+--- Reads the first row. Limits and errors are those of candy.db.query.
+---@param sql string
+---@param ... string|number|boolean|nil
 ---@return table? row, table? err  nil when there is none
 function db.one(sql, ...)
-  local rows, err = ask("candy.db.one", "query", sql, ...)
+  local rows, err =
+    wait.request("candy.db.one", "query", body_of("candy.db.one", sql, ...))
   return rows and rows[1], err
 end
 
---- Changes rows.
----@return table? result, table? err  { changes, last_id }
+--- Changes rows, within 250 ms. Errors are those of candy.db.query.
+---@param sql string  one statement
+---@param ... string|number|boolean|nil
+---@return table? result, table? err  { changes = number of rows, last_id = id of the row
+---  that was inserted last, or 0 }
 function db.exec(sql, ...)
-  return ask("candy.db.exec", "exec", sql, ...)
+  return wait.request("candy.db.exec", "exec", body_of("candy.db.exec", sql, ...))
+end
+
+-- Transactions --
+
+-- The host ends a transaction with its first failure: what follows fails alike.
+local function ask(state, what, verb, body)
+  if state.failure then
+    return nil, state.failure
+  end
+  body.tx = state.number
+  core.transaction(false)
+  local answer, err = wait.request(what, verb, body)
+  core.transaction(true)
+  if not answer then
+    state.failure = err
+  end
+  return answer, err
+end
+
+local function handle_of(state)
+  local tx = {}
+
+  local function run(what, reads, ...)
+    if state.over then
+      core.misuse(what .. ": the transaction is over: its methods work inside of the "
+        .. "function that candy.db.tx was given")
+    end
+    local body = body_of(what, ...)
+    body.reads = reads
+    return ask(state, what, "tx_sql", body)
+  end
+
+  function tx.query(...)
+    return run("tx.query", true, ...)
+  end
+
+  function tx.one(...)
+    local rows, err = run("tx.one", true, ...)
+    return rows and rows[1], err
+  end
+
+  function tx.exec(...)
+    return run("tx.exec", false, ...)
+  end
+
+  return frozen.freeze(tx, "tx")
+end
+
+local function keep(state)
+  local kept, err = ask(state, "candy.db.tx", "tx_end", { keep = true })
+  core.transaction(false)
+  return kept, err
+end
+
+-- Nothing waits here: the job's time may be up.
+local function take_back(state)
+  core.transaction(false)
+  core.tell("tx_end", core.encode({ tx = state.number, keep = false }))
+end
+
+-- What candy.db.tx returns, given what its function did.
+local function conclude(state, ok, first, ...)
+  state.over = true
+  if not ok then
+    take_back(state)
+    error(first, 0)
+  elseif first == nil and ... ~= nil then
+    take_back(state)
+    return nil, ...
+  end
+  local kept, err = keep(state)
+  if not kept then
+    return nil, err
+  elseif first == nil then
+    return true
+  end
+  return first, ...
+end
+
+--- Runs a function within a transaction: what it writes is kept as a whole when it
+--- returns, and not at all when it raises or returns nil and an error.
+---
+--- `tx` has query, one and exec, which take and answer what those of candy.db do. The
+--- first of them that fails ends the transaction, whatever the function makes of it.
+---
+--- While it runs nobody else writes, so it takes 50 ms at most in all; past them the
+--- error is `tx_timeout`, and nothing is kept. For the same reason nothing in it may wait
+--- but its own queries: other calls that wait are misuse there, another transaction too.
+--- Errors: `tx_timeout`, those of candy.db.query, `stale_lease` when another attempt has
+--- taken the job over.
+---
+---     local left, err = candy.db.tx(function(tx)
+---       local row = tx.one("select n from stock where item = ?", "pen")
+---       if not row or row.n == 0 then
+---         return nil, "none left"
+---       end
+---       tx.exec("update stock set n = n - 1 where item = ?", "pen")
+---       return row.n - 1
+---     end)
+---@param fn fun(tx: table): any
+---@return any value, any err  what the function returned (true for nothing), or nil and
+---  an error
+function db.tx(fn)
+  if type(fn) ~= "function" then
+    core.misuse("candy.db.tx: the argument must be a function, not " .. options.show(fn))
+  end
+  local begun, err = wait.request("candy.db.tx", "tx_begin", {})
+  if not begun then
+    return nil, err
+  end
+  local state = { number = begun.tx }
+  core.transaction(true)
+  return conclude(state, pcall(fn, handle_of(state)))
 end
 
 return frozen.freeze(db, "candy.db")

@@ -1,6 +1,8 @@
 -- candy: what scripts get by require("candy").
 local core = require("candy.core")
+local cron = require("candy.cron")
 local errors = require("candy.error")
+local event = require("candy.event")
 local fiber = require("candy.fiber")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
@@ -9,15 +11,21 @@ local wait = require("candy.wait")
 
 local candy = {
   all = fiber.all,
+  cron = cron.declare,
+  crypto = require("candy.crypto"),
   db = require("candy.db"),
+  emit = event.emit,
   file = require("candy.file"),
   json = require("candy.json"),
   kv = require("candy.kv"),
   lock = require("candy.lock"),
   log = require("candy.log"),
+  maintenance = require("candy.maintenance"),
+  on = event.on,
   permanent = errors.permanent,
   process = require("candy.process"),
   queue = require("candy.queue"),
+  secret = require("candy.secret"),
   spawn = fiber.spawn,
   task = require("candy.task"),
   time = require("candy.time"),

@@ -3,6 +3,7 @@
 -- in it, so that what a task does not use costs nothing.
 local core = require("candy.core")
 local errors = require("candy.error")
+local event = require("candy.event")
 local log = require("candy.log")
 local new_job = require("candy.new_job")
 local options = require("candy.options")
@@ -77,6 +78,13 @@ end
 function methods.enqueue(job, task, payload, opts)
   local spec = new_job("job:enqueue", task, payload, opts)
   core.job_child(job, assert(core.encode(spec)))
+end
+
+--- Adds an event that is emitted when this one completes, in the same transaction.
+---@param name string
+---@param data any?  what JSON can hold
+function methods.emit(job, name, data)
+  core.job_child(job, assert(core.encode(event.spec("job:emit", name, data))))
 end
 
 --- `return job:snooze("5m")`: run the job again later, without counting an attempt.

@@ -37,10 +37,18 @@ local function ask(what, body)
   return wait.request(what, "kv", body)
 end
 
+local function conflict(key, version)
+  return errors.new({
+    code = "version_conflict",
+    message = ('the value of "%s" has changed meanwhile: it is not at version %s')
+      :format(key, tostring(version)),
+  })
+end
+
 local kv = {}
 
 --- Reads a value.
----@param key string
+---@param key string  1 to 500 bytes
 ---@return any value, number|table|nil version  nil when there is none; nil, err when it
 ---  cannot be read
 function kv.get(key)
@@ -53,10 +61,13 @@ function kv.get(key)
   return answer.value, answer.version
 end
 
---- Writes a value.
----@param key string
+--- Writes a value. With if_version it is compare-and-set: of several jobs that read the
+--- same version and write, one succeeds and the others get `version_conflict`. Errors:
+--- `version_conflict`, `kv_too_large` (more than 1 MB as JSON).
+---@param key string  1 to 500 bytes
 ---@param value any  what JSON can hold
----@param opts table?  expires (duration), if_version (0: only when there is none yet)
+---@param opts table?  expires (duration: it is gone after that; never by default),
+---  if_version (only when it is at this version; 0: only when there is none yet)
 ---@return number? version, table? err
 function kv.set(key, value, opts)
   local what = "candy.kv.set"
@@ -72,58 +83,82 @@ function kv.set(key, value, opts)
   if not answer then
     return nil, err
   elseif not answer.found then
-    return nil, errors.new({
-      code = "version_conflict",
-      message = ('the value of "%s" has changed meanwhile: it is not at version %s')
-        :format(key, tostring(read.if_version)),
-    })
+    return nil, conflict(key, read.if_version)
   end
   return answer.version
 end
 
 --- Adds to a number, which counts from 0 when there is none; what several jobs add at
---- the same time is added up. Exact up to 2^53.
----@param key string
+--- the same time is added up. Exact up to 2^53. With expires, it counts within a window:
+--- the time runs from the first that is added, and then it counts from 0 again. Error:
+--- `kv_no_number` (there is something else under that key).
+---@param key string  1 to 500 bytes
 ---@param by number?  1 by default
----@return number? value, table? err
-function kv.add(key, by)
+---@param opts table?  expires (duration: from when there is none yet)
+---@return number? value, table? err  what it is now
+function kv.add(key, by, opts)
   local what = "candy.kv.add"
+  local read = options.read(what, opts, { expires = options.duration })
   if by == nil then
     by = 1
   end
   check_number(what, by)
-  local answer, err = ask(what, { verb = "add", key = key, by = by })
+  local answer, err = ask(what, {
+    verb = "add", key = key, by = by, expires_ms = read.expires,
+  })
   if not answer then
     return nil, err
   end
   return answer.value
 end
 
---- Removes a value.
+--- Removes a value. Error: `version_conflict`.
 ---@param key string
+---@param opts table?  if_version (only when it is at this version)
 ---@return boolean? was_there, table? err
-function kv.delete(key)
-  local answer, err = ask("candy.kv.delete", { verb = "delete", key = key })
+function kv.delete(key, opts)
+  local what = "candy.kv.delete"
+  local read = options.read(what, opts, { if_version = options.integer(1, 2 ^ 53) })
+  local answer, err = ask(what, {
+    verb = "delete", key = key, if_version = read.if_version,
+  })
   if not answer then
     return nil, err
+  elseif not answer.found and answer.version > 0 then
+    return nil, conflict(key, read.if_version)
   end
   return answer.found
 end
 
---- Lists values whose keys begin with a prefix, in the order of their keys.
----@param prefix string
----@param opts table?  limit (1 to 1000, 100 by default)
----@return table[]? items, table? err  each { key, value, version }
+--- Lists values whose keys begin with a prefix, in the order of their keys (byte by
+--- byte). A page has as many as limit says, but less when they are large (about 4 MB).
+---
+---     local after
+---     repeat
+---       local items, following = candy.kv.list("user:", { after = after })
+---       for _, item in ipairs(items) do print(item.key, item.value) end
+---       after = following
+---     until not after
+---@param prefix string  "" for all
+---@param opts table?  limit (1 to 1000, 100 by default), after (only keys behind this)
+---@return table[]? items, string|table|nil following  each { key, value, version }; then
+---  `after` of the next page, or nil at the end; nil, err when they cannot be read
 function kv.list(prefix, opts)
   local what = "candy.kv.list"
-  local read = options.read(what, opts, { limit = options.integer(1, 1000) })
+  local read = options.read(what, opts, {
+    limit = options.integer(1, 1000), after = options.text,
+  })
   if type(prefix) ~= "string" then
     core.misuse(("%s: a prefix is a text, not %s"):format(what, options.show(prefix)))
   end
   local answer, err = wait.request(what, "kv", {
-    verb = "list", key = prefix, limit = read.limit or 100,
+    verb = "list", key = prefix, limit = read.limit or 100, after = read.after,
   })
-  return answer and answer.items, err
+  if not answer then
+    return nil, err
+  end
+  local last = answer.more and answer.items[#answer.items]
+  return answer.items, last and last.key or nil
 end
 
 return frozen.freeze(kv, "candy.kv")

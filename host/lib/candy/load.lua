@@ -1,6 +1,7 @@
 -- The start of a worker: runs the files, registers their tasks, and returns what the
 -- host is told about them (the manifest, as JSON).
 local core = require("candy.core")
+local cron = require("candy.cron")
 local script = require("candy.script")
 
 local function or_null(value)
@@ -30,6 +31,20 @@ local function schema_of_manifest(schema)
   }
 end
 
+local function handler_of_manifest(handler)
+  return {
+    event = handler.event, task = handler.name, file = handler.path, line = handler.line,
+  }
+end
+
+local function cron_of_manifest(declared)
+  return {
+    name = declared.name, file = declared.path, line = declared.line,
+    expression = declared.expression, tz = declared.tz or "UTC", task = declared.task,
+    payload = declared.payload,
+  }
+end
+
 local function map(list, fn)
   local mapped = core.array({})
   for i, value in ipairs(list) do
@@ -39,21 +54,27 @@ local function map(list, fn)
 end
 
 local function run_all()
+  for _, file in ipairs(script.files) do
+    if file.load and not file.excluded and not file.state then
+      script.run(file)
+    end
+  end
+  cron.check()
+  script.started()
+end
+
+local function files_of_manifest()
   local told = core.array({})
   for _, file in ipairs(script.files) do
     if file.load and not file.excluded then
-      if not file.state then
-        script.run(file)
-      end
       told[#told + 1] = { path = file.path, error = or_null(file.failure) }
     end
   end
-  script.started()
   return told
 end
 
 return function()
-  local files = run_all()
+  run_all()
   local tasks = script.declarations("task")
   for _, task in ipairs(tasks) do
     core.task(task.name, task.fn, task.timeout, task.compiled)
@@ -61,6 +82,8 @@ return function()
   return assert(core.encode({
     tasks = map(tasks, task_of_manifest),
     schemas = map(script.declarations("schema"), schema_of_manifest),
-    files = files,
+    handlers = map(script.declarations("handler"), handler_of_manifest),
+    crons = map(script.declarations("cron"), cron_of_manifest),
+    files = files_of_manifest(),
   }))
 end

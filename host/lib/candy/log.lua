@@ -36,6 +36,7 @@ local log = {
   info = writer("info"),
   warn = writer("warn"),
   error = writer("error"),
+  search = require("candy.search_log"),
 }
 
 return frozen.freeze(log, "candy.log")

@@ -45,6 +45,15 @@ function options.duration(value)
   return nil, 'a duration such as "30s", "5m" or "2h", or a number of seconds'
 end
 
+--- Milliseconds of a duration that is longer than nothing.
+function options.time_limit(value)
+  local ms, expected = options.duration(value)
+  if ms and ms > 0 then
+    return ms
+  end
+  return nil, expected or "longer than nothing"
+end
+
 local UNITS = { b = 1, kb = 2 ^ 10, mb = 2 ^ 20, gb = 2 ^ 30, tb = 2 ^ 40 }
 
 local function bytes_of(text)

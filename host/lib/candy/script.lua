@@ -7,9 +7,10 @@ local core = require("candy.core")
 local sandbox = require("candy.sandbox")
 
 local PUBLIC = {
-  candy = true, ["candy.db"] = true, ["candy.file"] = true, ["candy.json"] = true,
-  ["candy.kv"] = true, ["candy.log"] = true, ["candy.process"] = true,
-  ["candy.queue"] = true, ["candy.time"] = true,
+  candy = true, ["candy.crypto"] = true, ["candy.db"] = true, ["candy.file"] = true,
+  ["candy.json"] = true, ["candy.kv"] = true, ["candy.log"] = true,
+  ["candy.maintenance"] = true, ["candy.process"] = true, ["candy.queue"] = true,
+  ["candy.time"] = true,
 }
 
 local files = core.files()
@@ -81,6 +82,12 @@ function script.run(file)
     file.failure = value
     withdraw(file)
   end
+end
+
+--- Takes back what a file declared that turned out to be wrong after it had run.
+function script.fail(file, code, message, line)
+  file.state, file.failure = "failed", { code = code, message = message, line = line }
+  withdraw(file)
 end
 
 -- Modules --
@@ -158,6 +165,11 @@ function script.check_declares(what)
   if not starting or #stack == 0 then
     core.misuse(what .. " can only be called at a file's top level, while it is loaded")
   end
+end
+
+--- The file that is being run.
+function script.current()
+  return stack[#stack]
 end
 
 --- All declarations of a kind, in their order.

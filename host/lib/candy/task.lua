@@ -13,19 +13,11 @@ local function shape(value)
   return nil, 'a table such as { repo = "string", since = "string?" }'
 end
 
-local function time_limit(value)
-  local ms, expected = options.duration(value)
-  if ms and ms > 0 then
-    return ms
-  end
-  return nil, expected or "longer than nothing"
-end
-
 local OPTIONS = {
   payload = shape,
   additional = options.boolean,
   max_retries = options.retries,
-  timeout = time_limit,
+  timeout = options.time_limit,
   queue = options.queue_name,
   priority = options.priority,
   rerun = options.boolean,

@@ -59,7 +59,8 @@ describe("the manifest", function()
 
   it("of no files at all is empty", function()
     local worker = support.start({})
-    assert.same({ tasks = {}, schemas = {}, files = {} }, worker:manifest())
+    assert.same({ tasks = {}, schemas = {}, handlers = {}, crons = {}, files = {} },
+      worker:manifest())
     worker:close()
   end)
 end)

@@ -122,12 +122,30 @@ describe("candy.kv", function()
     assert.same({ { verb = "add", key = "n", by = 1 }, "5" }, { asked[2], result })
     asked, result = ask('return candy.kv.add("n", -2)', '{"found":true,"value":3}')
     assert.same({ { verb = "add", key = "n", by = -2 }, "3" }, { asked[2], result })
-    asked, result = ask('return candy.kv.delete("k")', '{"found":true}')
+    asked, result = ask('return candy.kv.delete("k")', '{"found":true,"version":1}')
     assert.same({ { verb = "delete", key = "k" }, "true" }, { asked[2], result })
     asked, result = ask('return candy.kv.list("user:", { limit = 2 })',
       '{"items":[{"key":"user:1","value":1,"version":1}]}')
     assert.same({ verb = "list", key = "user:", limit = 2 }, asked[2])
     assert.same({ { key = "user:1", value = 1, version = 1 } }, support.decode(result))
+    asked, result = ask('return { candy.kv.list("user:", { after = "user:1" }) }',
+      '{"items":[{"key":"user:2","value":1,"version":1}],"more":true}')
+    assert.same({ verb = "list", key = "user:", limit = 100, after = "user:1" }, asked[2])
+    assert.equal("user:2", support.decode(result)[2])
+  end)
+
+  it("counts for a time, and deletes at a version", function()
+    local asked = ask('return candy.kv.add("n", 1, { expires = "1m" })',
+      '{"found":true,"value":1}')
+    assert.same({ verb = "add", key = "n", by = 1, expires_ms = 60000 }, asked[2])
+    local result
+    asked, result = ask('return candy.kv.delete("k", { if_version = 3 })',
+      '{"found":false,"version":4}')
+    assert.same({ verb = "delete", key = "k", if_version = 3 }, asked[2])
+    assert.equal("version_conflict", result.code)
+    asked, result = ask('return candy.kv.delete("k", { if_version = 3 })',
+      '{"found":false,"version":0}')
+    assert.same({ "kv", "false" }, { asked[1], result })
   end)
 
   it("tells misuse", function()
