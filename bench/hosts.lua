@@ -45,11 +45,12 @@ end)
 ]]
 
 local function options_of(options)
-  options.scripts = { ["bench.lua"] = hosts.SCRIPT }
+  options.scripts = options.more_scripts or {}
+  options.scripts["bench.lua"] = hosts.SCRIPT
   return options
 end
 
---- Starts a host. options: those of candy.start.
+--- Starts a host. options: those of candy.start, and more_scripts {name = text}.
 function hosts.start(options)
   local host = candy.start(options_of(options))
   started[#started + 1] = host

@@ -44,13 +44,16 @@ static json_t *queue_json(const struct store_stats *s, const struct pool_health 
 static json_t *scripts_json(const struct api *a)
 {
   json_t *files = pool_files(a->parts.pool), *file;
+  json_t *scripts = pool_scripts(a->parts.pool);
   int failed = 0;
   size_t i;
   json_array_foreach(files, i, file)
     failed += json_is_object(json_object_get(file, "error"));
-  json_t *scripts =
-      json_pack("{s:i, s:i, s:i}", "files", (int)json_array_size(files), "failed", failed,
-                "tasks", (int)catalog_count(pool_catalog(a->parts.pool)));
+  json_object_set_new(scripts, "files", json_integer((json_int_t)json_array_size(files)));
+  json_object_set_new(scripts, "failed", json_integer(failed));
+  json_object_set_new(
+      scripts, "tasks",
+      json_integer((json_int_t)catalog_count(pool_catalog(a->parts.pool))));
   json_decref(files);
   return scripts;
 }
@@ -128,9 +131,10 @@ void api_definitions(struct http_request *req, void *arg)
 {
   struct api *a = arg;
   http_reply_json(req, 200,
-                  json_pack("{s:o, s:o}", "items",
+                  json_pack("{s:o, s:o, s:o}", "items",
                             definitions(pool_catalog(a->parts.pool)), "files",
-                            pool_files(a->parts.pool)));
+                            pool_files(a->parts.pool), "scripts",
+                            pool_scripts(a->parts.pool)));
 }
 
 /* ---- crons ---- */

@@ -21,6 +21,7 @@
 #include "queue/event.h"
 #include "queue/queue.h"
 #include "store/store.h"
+#include "trigger/watch.h"
 #include "vault/vault.h"
 #include "worker/leftovers.h"
 #include "worker/pool.h"
@@ -44,6 +45,7 @@ struct host {
   struct store *store;
   struct queue *queue;
   struct pool *pool;
+  struct watch *watch;
   struct keys *keys;
   struct api *api;
   struct http_server *server;
@@ -77,6 +79,12 @@ static void log_pool(void *arg, enum pool_level level, json_t *fields, const cha
 
   (void)arg;
   log_line(levels[level], fields, "%s", text);
+}
+
+static void log_watch(void *arg, const char *text)
+{
+  (void)arg;
+  log_line(LOG_WARN, NULL, "%s", text);
 }
 
 static void log_worker(void *arg, const char *worker, const char *body, size_t len)
@@ -155,6 +163,13 @@ static void hide_secret(void *arg, const char *value)
 static void rotate_logs(void *arg)
 {
   (void)arg;
+  log_rotate();
+}
+
+static void scripts_event(void *arg, const char *name, const json_t *fields)
+{
+  struct host *h = arg;
+  event_emit(h->queue, pool_catalog(h->pool), name, json_deep_copy(fields));
 }
 
 static void wake_pool(void *arg)
@@ -203,12 +218,33 @@ static void key_added(void *arg, const char *made, const struct err *err)
   h->is_ready = !h->stopping;
 }
 
+static void sources_seen(void *arg, struct sources *sources, const struct err *err)
+{
+  struct host *h = arg;
+  if (err)
+    pool_unreadable(h->pool, err);
+  else
+    pool_offer(h->pool, sources);
+}
+
+static void watch_sources(struct host *h)
+{
+  struct watch_config config = {.scripts = h->conf->scripts,
+                                .n_scripts = h->conf->n_scripts,
+                                .seen = sources_seen,
+                                .warn = log_watch,
+                                .arg = h};
+  h->watch = watch_new(&h->loop, &config);
+}
+
 static void pool_ready(void *arg, const struct err *err)
 {
   struct host *h = arg;
   struct err why;
   if (h->is_ready || h->stopping)
     return;
+  if (!err)
+    watch_sources(h);
   if (err)
     fail(h, err);
   else if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0)
@@ -225,7 +261,7 @@ static int cores(void)
   return n > 0 && n < 1024 ? (int)n : 1;
 }
 
-static int make_pool(struct host *h, struct err *err)
+static void make_pool(struct host *h)
 {
   const struct conf *c = h->conf;
   struct pool_config config = {
@@ -244,16 +280,17 @@ static int make_pool(struct host *h, struct err *err)
       .process_max = (int)c->process_max,
       .mark = h->mark,
       .log_level = c->log_level,
+      .data = h->data,
       .ready = pool_ready,
       .stopped = pool_stopped,
       .message = log_worker,
       .log = log_pool,
       .vault = {get_secret, seal, open_sealed, hide_secret},
       .rotate_logs = rotate_logs,
+      .event = scripts_event,
       .arg = h,
   };
-  h->pool = pool_new(&h->loop, &config, &h->sources, err);
-  return h->pool ? 0 : -1;
+  h->pool = pool_new(&h->loop, &config, &h->sources);
 }
 
 static void make_queue(struct host *h)
@@ -362,9 +399,10 @@ static int start(struct host *h, struct err *err)
   h->tmp = mem_printf("%s/tmp", h->data);
   leftovers_of_all(&h->loop, h->tmp);
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
-      open_store(h, err) < 0 || listen_tcp(h, err) < 0 || make_pool(h, err) < 0)
+      open_store(h, err) < 0 || listen_tcp(h, err) < 0)
     return -1;
   log_attach(&h->loop, h->store);
+  make_pool(h);
   make_queue(h);
   h->recover.op = (struct store_op){.kind = STORE_RECOVER, .done = recovered, .arg = h};
   store_submit(h->store, &h->recover.op);
@@ -418,6 +456,7 @@ static void stop(struct host *h)
   if (h->stopping)
     return;
   h->stopping = true;
+  watch_free(&h->watch);
   if (h->api)
     api_drain(h->api);
   if (h->pool)
@@ -478,6 +517,7 @@ static void release(struct host *h)
   log_detach();
   if (h->store)
     store_close(&h->store);
+  watch_free(&h->watch);
   pool_free(&h->pool);
   queue_free(&h->queue);
   uv_run(&h->loop, UV_RUN_DEFAULT);

@@ -76,6 +76,15 @@ static void print_failures(const json_t *files)
   }
 }
 
+/* What is listed is what runs: say so when the folders hold something else. */
+static void print_problem(const json_t *scripts)
+{
+  const json_t *problem = json_object_get(scripts, "problem");
+  const char *text = jx_str(problem, "message", NULL);
+  if (text)
+    cli_fail(CLI_FAILED, "the newest scripts do not run: %s", text);
+}
+
 int cmd_tasks(struct conf *conf, const struct cli_args *args)
 {
   struct ask ask;
@@ -85,6 +94,7 @@ int cmd_tasks(struct conf *conf, const struct cli_args *args)
   } else if (code == CLI_OK) {
     print_table(json_object_get(ask.json, "items"));
     print_failures(json_object_get(ask.json, "files"));
+    print_problem(json_object_get(ask.json, "scripts"));
   }
   ask_fini(&ask);
   return code;

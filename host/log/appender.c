@@ -244,6 +244,12 @@ bool appender_settle(struct appender *a)
   return write_out(a) < 0;
 }
 
+void appender_rotate(struct appender *a)
+{
+  if (write_out(a) == 0 && a->fd >= 0 && a->size > 0)
+    put_aside(a);
+}
+
 void appender_close(struct appender *a)
 {
   a->try_ns = 0;

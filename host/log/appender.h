@@ -44,6 +44,9 @@ void appender_add(struct appender *a, const char *lines, size_t len);
 /* Writes what waits. True when it is to be called again in a second. */
 bool appender_settle(struct appender *a);
 
+/* Puts the file aside, unless nothing is in it. */
+void appender_rotate(struct appender *a);
+
 void appender_close(struct appender *a);
 
 /* rotate.c */

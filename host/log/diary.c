@@ -135,4 +135,4 @@ static void close_diary(void)
   appender_close(&diary);
 }
 
-const struct log_sink log__diary_sink = {open_diary, take, settle, close_diary};
+const struct log_sink log__diary_sink = {open_diary, take, settle, close_diary, NULL};

@@ -19,9 +19,14 @@ static bool settle(void)
   return appender_settle(&file);
 }
 
+static void rotate(void)
+{
+  appender_rotate(&file);
+}
+
 static void close_file(void)
 {
   appender_close(&file);
 }
 
-const struct log_sink log__file_sink = {open_file, take, settle, close_file};
+const struct log_sink log__file_sink = {open_file, take, settle, close_file, rotate};

@@ -110,3 +110,8 @@ void log_message(const char *worker, const char *body, size_t len)
 {
   log__put(LOG_NO_SINK, worker, body, len);
 }
+
+void log_rotate(void)
+{
+  log__thread_rotate();
+}

@@ -53,6 +53,9 @@ void log_message(const char *worker, const char *body, size_t len);
  * of a type, and what is beyond them in one line a second. */
 void log_ended(const struct store_job *job, const struct store_finish *end);
 
+/* Puts orchestrator.log aside and begins a new one, soon. */
+void log_rotate(void);
+
 /* Hides a secret wherever it turns up in a line (redact.h). */
 void log_hide(const char *value);
 

@@ -59,6 +59,7 @@ struct log_sink {
   /* After a batch of entries, and each second while it returns true. */
   bool (*settle)(void);
   void (*close)(void);
+  void (*rotate)(void); /* begin a new file; NULL where there is none */
 };
 
 extern const struct log_sink log__out_sink, log__file_sink, log__diary_sink,
@@ -71,6 +72,8 @@ void log__thread_close(int64_t patience_ms);
 
 /* Waits until all that has come in is with the sinks. */
 void log__thread_drain(int64_t patience_ms);
+
+void log__thread_rotate(void);
 
 /* Takes a line in; it goes to all sinks but one (LOG_NO_SINK: to all). Never blocks. */
 void log__put(enum log_sinks but, const char *worker, const char *text, size_t len);

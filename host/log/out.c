@@ -152,4 +152,4 @@ static void close_out(void)
 {
 }
 
-const struct log_sink log__out_sink = {open_out, take_entry, settle_out, close_out};
+const struct log_sink log__out_sink = {open_out, take_entry, settle_out, close_out, NULL};

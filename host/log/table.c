@@ -327,4 +327,4 @@ static void close_table(void)
     drop_first();
 }
 
-const struct log_sink log__table_sink = {open_table, take, settle, close_table};
+const struct log_sink log__table_sink = {open_table, take, settle, close_table, NULL};

@@ -38,7 +38,7 @@ static struct {
   struct buf intake;
   long dropped;
   int waiting; /* for `emptied` */
-  bool open, ending, asleep, idle;
+  bool open, ending, asleep, idle, rotating;
 } the;
 
 /* ---- in ---- */
@@ -77,6 +77,16 @@ void log__put(enum log_sinks but, const char *worker, const char *text, size_t l
   uv_mutex_unlock(&the.mutex);
 }
 
+void log__thread_rotate(void)
+{
+  if (!the.open)
+    return;
+  uv_mutex_lock(&the.mutex);
+  the.rotating = true;
+  uv_cond_signal(&the.changed);
+  uv_mutex_unlock(&the.mutex);
+}
+
 /* ---- out ---- */
 
 static void give(const struct record *r, const char *text)
@@ -105,6 +115,13 @@ static bool settle(void)
   for (int i = 0; i < LOG_SINKS; i++)
     again = sinks[i]->settle() || again;
   return again;
+}
+
+static void rotate(void)
+{
+  for (int i = 0; i < LOG_SINKS; i++)
+    if (sinks[i]->rotate)
+      sinks[i]->rotate();
 }
 
 static void say_dropped(long n)
@@ -138,11 +155,14 @@ static void turn(bool *look_again)
   struct buf batch = the.intake;
   long dropped = the.dropped;
   the.intake = (struct buf){0};
+  bool rotating = the.rotating;
   the.dropped = 0;
-  the.idle = false;
+  the.idle = the.rotating = false;
   uv_mutex_unlock(&the.mutex);
   give_all(&batch);
   buf_fini(&batch);
+  if (rotating)
+    rotate();
   *look_again = settle();
   if (dropped)
     say_dropped(dropped);

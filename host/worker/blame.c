@@ -4,9 +4,10 @@
  *   other jobs that had begun           rescued: back to the queue, not counted
  *   jobs that had not begun             back to the queue as if nothing had been
  *   begun jobs that must not run twice  dead, outcome unknown
- *   the file whose top level was running   left out
+ *   the file whose top level was running   it is for load.c to say
  *
- * When the host stops and kills what does not end, nobody is to blame.
+ * When the host stops and kills what does not end, or an old generation is ended, nobody
+ * is to blame.
  */
 #include "worker/pool_.h"
 
@@ -50,7 +51,7 @@ static enum guilt judge(struct worker *w, uint32_t cell, uint32_t culprit)
     return RELEASED;
   if (!w->flights[cell].task->rerun)
     return LOST;
-  if (w->pool->state == POOL_STOPPING)
+  if (w->pool->state == POOL_STOPPING || w->generation->state == GENERATION_ENDED)
     return RELEASED;
   return cell == culprit && state == PAGE_BEGUN ? GUILTY : RESCUED;
 }
@@ -78,23 +79,6 @@ static void settle_all(struct worker *w, const struct verdict *v)
   }
 }
 
-/* A file whose top level stands still, or ends the worker twice, would do it for ever.
- * Once the pool runs, every file has been loaded before: then it was an accident. */
-static void blame_file(struct worker *w, uint32_t number, const char *how)
-{
-  struct pool *p = w->pool;
-  if (number >= p->sources.n || p->state != POOL_LOADING)
-    return;
-  if (!process_killed(w->process) && p->suspect != number + 1) {
-    p->suspect = number + 1;
-    return;
-  }
-  char *text = mem_printf("its top level ended the worker (%s)", how);
-  pool__exclude(p, p->sources.paths[number], "load_failed", text);
-  free(text);
-  w->deaths = 0;
-}
-
 static void log_gone(struct worker *w, const char *how)
 {
   pool__log(w->pool, POOL_WARN,
@@ -102,17 +86,16 @@ static void log_gone(struct worker *w, const char *how)
             "worker %s is gone: %s", w->name, how);
 }
 
-/* Ends that were wanted: a drain, or a kill in order to load again. */
-static bool was_wanted(struct worker *w, const char *how)
+/* Ends that were wanted: a drain, or a kill that is our own affair. */
+static bool was_wanted(const struct worker *w, const char *how)
 {
-  if (w->pool->reloading)
+  if (w->dismissed)
     return true;
   return w->state == WORKER_LEAVING && strcmp(how, "ended with code 0") == 0;
 }
 
 void blame__gone(struct worker *w, const char *how)
 {
-  struct pool *p = w->pool;
   struct page *page = process_page(w->process);
   uint32_t busy = atomic_load(&page->busy);
   uint32_t current = atomic_load(&page->current);
@@ -122,11 +105,10 @@ void blame__gone(struct worker *w, const char *how)
   if (!wanted)
     log_gone(w, how);
   if (busy == PAGE_LOAD)
-    blame_file(w, current, how);
+    load__file_died(w, current, how);
   v.error = error_of(w, how);
   settle_all(w, &v);
   free(v.error);
-  p->reloading = false;
-  if (p->state == POOL_APPLYING && w == &p->seats[0])
-    p->state = POOL_LOADING; /* it is started again and loads again */
+  if (w->generation->state == GENERATION_APPLYING)
+    w->generation->state = GENERATION_LOADING; /* another one loads again */
 }

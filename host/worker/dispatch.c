@@ -105,7 +105,7 @@ static void give(struct worker *w, const struct catalog_task *task,
 
 static void hand_out(struct pool *p, const struct store_job *job)
 {
-  const struct catalog_task *task = catalog_find(p->catalog, job->type);
+  const struct catalog_task *task = catalog_find(pool_catalog(p), job->type);
   struct worker *w = least_busy(p);
   if (task && w && p->state == POOL_RUNNING)
     give(w, task, job);
@@ -204,7 +204,7 @@ static void complete(struct worker *w, struct queue_end *end,
     end->error = bad_effects;
     queue_failed(w->pool->queue, end);
   } else {
-    queue_completed(w->pool->queue, w->pool->catalog, end);
+    queue_completed(w->pool->queue, w->generation->catalog, end);
   }
   json_decref(effects);
 }

@@ -52,7 +52,7 @@ static void on_gone(void *arg, const char *how)
   uint32_t file = atomic_load(&page->current);
   if (!in->manifest && atomic_load(&page->busy) == PAGE_LOAD && file < in->sources->n) {
     char *text = mem_printf("its top level ended the worker (%s)", how);
-    json_object_set_new(in->excluded, in->sources->paths[file],
+    json_object_set_new(in->excluded, in->sources->files[file].path,
                         jx_error("load_failed", text));
     free(text);
     in->again = true;
@@ -71,7 +71,7 @@ static int load_once(struct inspect *in, int bundle)
   in->process = process_start(&in->loop, bundle, &events, in, &in->err);
   if (!in->process)
     return -1;
-  pool__send_init(in->process, in->config, "check", in->excluded);
+  pool__send_init(in->process, in->config, "check", 0, in->excluded);
   uv_timer_init(&in->loop, &in->watch);
   in->watch.data = in;
   uv_timer_start(&in->watch, look, LOOK_MS, LOOK_MS);

@@ -9,46 +9,49 @@
 /* ---- life ---- */
 
 struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
-                      struct sources *sources, struct err *err)
+                      struct sources *sources)
 {
-  int bundle = sources_share(sources, err);
-  if (bundle < 0)
-    return NULL;
   struct pool *p = mem_alloc(sizeof *p);
+  uv_timer_t *timers[] = {&p->watch, &p->grace, &p->retry, &p->load};
   p->loop = loop;
   p->config = *config;
-  p->sources = *sources;
+  p->offered = *sources;
   *sources = (struct sources){0};
-  p->bundle = bundle;
-  p->excluded = json_deep_copy(p->sources.problems);
-  p->n_seats = 2 * config->workers;
+  p->n_seats = (2 + POOL_OLD) * config->workers;
   p->seats = mem_alloc((size_t)p->n_seats * sizeof *p->seats);
   for (int i = 0; i < p->n_seats; i++)
     worker__init(&p->seats[i], p, i);
-  uv_timer_init(loop, &p->watch);
-  uv_timer_init(loop, &p->grace);
-  uv_timer_init(loop, &p->retry);
-  p->watch.data = p->grace.data = p->retry.data = p;
-  p->handles = 3 + p->n_seats;
+  for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+    uv_timer_init(loop, timers[i]);
+    timers[i]->data = p;
+  }
+  p->holders = (int)(sizeof timers / sizeof timers[0]) + p->n_seats;
   return p;
 }
 
-static void release(uv_handle_t *handle)
+void pool__release(struct pool *p)
 {
-  struct pool *p = handle->data;
-  if (--p->handles > 0)
+  if (--p->holders > 0)
     return;
   for (int i = 0; i < p->n_seats; i++) {
     free(p->seats[i].flights);
     free(p->seats[i].free_cells);
   }
   free(p->seats);
-  catalog_free(&p->catalog);
-  json_decref(p->manifest);
-  json_decref(p->excluded);
-  sources_fini(&p->sources);
-  close(p->bundle);
+  generation__let_go(&p->current);
+  generation__let_go(&p->next);
+  for (int i = 0; i < POOL_OLD; i++)
+    generation__let_go(&p->old[i]);
+  json_decref(p->problem);
+  last_good_fini(&p->last_good);
+  sources_fini(&p->offered);
+  sources_fini(&p->failed);
   free(p);
+}
+
+static void closed(uv_handle_t *handle)
+{
+  pool__release(handle->data);
 }
 
 void pool_free(struct pool **pool)
@@ -57,40 +60,19 @@ void pool_free(struct pool **pool)
   *pool = NULL;
   if (!p)
     return;
+  p->state = POOL_STOPPING;
   for (int i = 0; i < p->n_seats; i++)
-    worker__close(&p->seats[i], release);
-  uv_close((uv_handle_t *)&p->watch, release);
-  uv_close((uv_handle_t *)&p->grace, release);
-  uv_close((uv_handle_t *)&p->retry, release);
-}
-
-static void log_left_out(struct pool *p, const char *path, const char *text)
-{
-  pool__log(p, POOL_ERROR, json_pack("{s:s}", "file", path),
-            "%s is left out: %s; the other files run", path, text);
+    worker__close(&p->seats[i], closed);
+  uv_close((uv_handle_t *)&p->watch, closed);
+  uv_close((uv_handle_t *)&p->grace, closed);
+  uv_close((uv_handle_t *)&p->retry, closed);
+  uv_close((uv_handle_t *)&p->load, closed);
 }
 
 void pool_start(struct pool *p, struct queue *queue)
 {
-  const char *path;
-  json_t *error;
   p->queue = queue;
-  json_object_foreach(p->excluded, path, error)
-    log_left_out(p, path, jx_str(error, "message", "?"));
-  pool__restart_loading(p);
-}
-
-/* The first worker alone finds out what the files declare; the others follow. */
-void pool__restart_loading(struct pool *p)
-{
-  p->state = POOL_LOADING;
-  worker__start(&p->seats[0]);
-}
-
-void pool__exclude(struct pool *p, const char *path, const char *code, const char *text)
-{
-  json_object_set_new(p->excluded, path, jx_error(code, text));
-  log_left_out(p, path, text);
+  reload__start(p);
 }
 
 /* ---- stopping ---- */
@@ -107,6 +89,7 @@ void pool_stop(struct pool *p, int64_t grace_ms)
 {
   bool none = true;
   p->state = POOL_STOPPING;
+  uv_timer_stop(&p->load);
   for (int i = 0; i < p->n_seats; i++) {
     uv_timer_stop(&p->seats[i].restart);
     none = none && !p->seats[i].process;
@@ -139,18 +122,18 @@ static void add_files_and_programs(json_t *init, const struct pool_config *c)
 }
 
 void pool__send_init(struct process *process, const struct pool_config *c,
-                     const char *worker, json_t *excluded)
+                     const char *worker, int generation, json_t *excluded)
 {
   json_t *exclude = json_array(), *error;
   const char *path;
   size_t len;
   json_object_foreach(excluded, path, error)
     json_array_append_new(exclude, json_string(path));
-  json_t *init = json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker",
-                           worker, "generation", 1, "slots", c->slots, "memory_max",
-                           (json_int_t)c->memory, "result_max", (json_int_t)c->result_max,
-                           "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
-                           c->env, "log_level", c->log_level, "exclude", exclude);
+  json_t *init = json_pack(
+      "{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker", worker, "generation",
+      generation, "slots", c->slots, "memory_max", (json_int_t)c->memory, "result_max",
+      (json_int_t)c->result_max, "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
+      c->env, "log_level", c->log_level, "exclude", exclude);
   add_files_and_programs(init, c);
   char *text = jx_dump(init, &len);
   process_send(process, MESSAGE_INIT, text, len);
@@ -168,7 +151,7 @@ void pool_wake(struct pool *p)
 
 const struct catalog *pool_catalog(const struct pool *p)
 {
-  return p->catalog;
+  return p->current ? p->current->catalog : NULL;
 }
 
 void pool_health(const struct pool *p, struct pool_health *h)
@@ -185,13 +168,16 @@ void pool_health(const struct pool *p, struct pool_health *h)
 
 json_t *pool_files(const struct pool *p)
 {
+  const struct generation *g = p->current;
   json_t *files = json_array(), *file, *error;
   const char *path;
   size_t i;
-  json_array_foreach(json_object_get(p->manifest, "files"), i, file)
-    if (!json_object_get(p->excluded, jx_str(file, "path", "")))
+  if (!g)
+    return files;
+  json_array_foreach(json_object_get(g->manifest, "files"), i, file)
+    if (!json_object_get(g->excluded, jx_str(file, "path", "")))
       json_array_append(files, file);
-  json_object_foreach(p->excluded, path, error)
+  json_object_foreach(g->excluded, path, error)
     json_array_append_new(files, json_pack("{s:s, s:O}", "path", path, "error", error));
   return files;
 }

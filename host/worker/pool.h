@@ -1,5 +1,9 @@
 /* The workers of a host: started, fed with jobs, watched, replaced, drained.
  *
+ * Workers come in generations, one for each state of the scripts. One is current; at most
+ * one is being loaded, and takes its place in one step (load.c) or is dropped whole; at
+ * most two old ones finish what they run. reload.c decides what is loaded.
+ *
  * The way of a job here: pump (dispatch.c) claims, hand_out gives it a cell of the least
  * busy worker, message DONE (dispatch.c) tells the queue how it ended. watch.c looks at
  * the pages for workers that stand still, blame.c settles what a dead worker held, and
@@ -34,7 +38,8 @@ struct pool_config {
   int64_t result_max;
   struct catalog_defaults defaults;
   const char *env, *log_level;
-  const char *tmp; /* the folder of jobs' temporary folders */
+  const char *data; /* the folder of the last good copy; NULL: none is kept */
+  const char *tmp;  /* the folder of jobs' temporary folders */
   int64_t file_job_max;
   char *const *process_allow;
   size_t n_process_allow;
@@ -51,16 +56,25 @@ struct pool_config {
   void (*log)(void *arg, enum pool_level level, json_t *fields, const char *text);
   struct pool_vault vault;
   void (*rotate_logs)(void *arg); /* or NULL */
+  /* "scripts.loaded" or "scripts.failed", or NULL. `fields` stays the pool's. */
+  void (*event)(void *arg, const char *name, const json_t *fields);
   void *arg;
 };
 
 /* Takes over the sources. Nothing runs before the loop does. */
 struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
-                      struct sources *sources, struct err *err);
+                      struct sources *sources);
 void pool_free(struct pool **pool);
 
 /* The queue comes after the pool, since each needs the other. */
 void pool_start(struct pool *pool, struct queue *queue);
+
+/* The sources as they are now, which the pool takes over. They are loaded as a new
+ * generation unless they are what runs, or what failed last. */
+void pool_offer(struct pool *pool, struct sources *sources);
+
+/* They can't be read: what runs goes on, and /health says why. */
+void pool_unreadable(struct pool *pool, const struct err *err);
 
 /* There may be something to claim. */
 void pool_wake(struct pool *pool);
@@ -82,5 +96,10 @@ void pool_health(const struct pool *pool, struct pool_health *health);
 
 /* [{path, error: null | {code, message, line}}]; a new reference. */
 json_t *pool_files(const struct pool *pool);
+
+/* {generation, loaded_at, last_good: null | time, problem: null | {generation, file,
+ * line, code, message}}: what runs, and why the newest scripts do not; a new reference.
+ */
+json_t *pool_scripts(const struct pool *pool);
 
 #endif

@@ -232,5 +232,6 @@ void process_kill(struct process *p, const char *reason)
   if (p->reason[0])
     return;
   snprintf(p->reason, sizeof p->reason, "%s", reason);
-  uv_process_kill(&p->child, SIGKILL);
+  if (!p->exited) /* else its pid may be another's by now */
+    uv_process_kill(&p->child, SIGKILL);
 }

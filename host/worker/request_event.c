@@ -28,7 +28,7 @@ static json_t *jobs_of(const struct request *r, struct err *err)
                         .data_len = json_string_length(data),
                         .source = flight ? source : "host",
                         .depth = flight ? flight->depth : 0};
-  return event_jobs(r->pool->catalog, &event, err);
+  return event_jobs(pool_catalog(r->pool), &event, err);
 }
 
 void request__emit(struct request *r)
@@ -41,7 +41,7 @@ void request__emit(struct request *r)
     request__refuse(r, &err);
     return;
   }
-  door_add_all(&batch, r->pool->catalog, jobs);
+  door_add_all(&batch, pool_catalog(r->pool), jobs);
   json_decref(jobs);
   if (flight)
     door_descend(&batch, &flight->job);

@@ -27,7 +27,7 @@ void request__enqueue(struct request *r)
   struct door_batch batch = {0};
   struct err err;
   json_t *jobs = json_object_get(r->body, "jobs");
-  door_add_all(&batch, r->pool->catalog, jobs);
+  door_add_all(&batch, r->worker->generation->catalog, jobs);
   if (batch.problems)
     door_explain(&batch, &err);
   else if (batch.n == 0 || batch.n > DOOR_JOBS_MAX)

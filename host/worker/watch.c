@@ -160,7 +160,8 @@ static void look(uv_timer_t *timer)
   }
   for (int i = 0; i < p->n_seats; i++) {
     struct worker *w = &p->seats[i];
-    bool idle = !w->process || (w->n_open == 0 && w->state == WORKER_READY);
+    bool rests = w->state == WORKER_READY || w->state == WORKER_WAITING;
+    bool idle = !w->process || (w->n_open == 0 && rests);
     something = something || !idle;
     if (idle)
       moves_again(w);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "worker/leftovers.h"
 
 #define BACKOFF_MS     50
@@ -28,6 +27,7 @@ void worker__init(struct worker *w, struct pool *pool, int number)
 void worker__close(struct worker *w, uv_close_cb closed)
 {
   process_free(&w->process);
+  generation__let_go(&w->generation);
   w->restart.data = w->pool;
   uv_close((uv_handle_t *)&w->restart, closed);
 }
@@ -41,42 +41,15 @@ static void empty_cells(struct worker *w)
 
 /* ---- the process ---- */
 
-/* A seat that nobody sits on or is due to; else NULL. */
-static struct worker *free_seat(struct pool *p)
-{
-  for (int i = 0; i < p->n_seats; i++)
-    if (p->seats[i].state == WORKER_DOWN &&
-        !uv_is_active((uv_handle_t *)&p->seats[i].restart))
-      return &p->seats[i];
-  return NULL;
-}
-
-/* Ends a worker that has been leaving already; its jobs are rescued. */
-static void make_room(struct worker *but)
-{
-  struct pool *p = but->pool;
-  for (int i = 0; i < p->n_seats; i++) {
-    struct worker *w = &p->seats[i];
-    if (w != but && w->state == WORKER_LEAVING && !process_killed(w->process)) {
-      process_kill(w->process, "killed: it had been leaving, and others need its seat");
-      return;
-    }
-  }
-}
-
 /* It leaves, and may take its time: somebody else begins on a free seat. */
 static void replace(struct worker *w)
 {
   struct pool *p = w->pool;
   if (w->state != WORKER_READY || p->state != POOL_RUNNING)
     return;
-  struct worker *next = free_seat(p);
   worker__leave(w);
   p->restarts++;
-  if (next)
-    worker__start(next);
-  else
-    make_room(w);
+  staff__fill(p);
 }
 
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
@@ -93,7 +66,7 @@ static void on_message(void *arg, enum message_kind kind, const char *body, size
     w->pool->config.message(w->pool->config.arg, w->name, body, len);
     break;
   case MESSAGE_MANIFEST:
-    generation__manifest(w, body, len);
+    load__manifest(w, body, len);
     break;
   case MESSAGE_REPLACE:
     replace(w);
@@ -111,19 +84,31 @@ static uint64_t backoff_ms(const struct worker *w)
   return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
-static void on_restart(uv_timer_t *timer)
+static bool is_hopeless(const struct worker *w, const struct generation *g)
 {
-  worker__start(timer->data);
+  return g != w->pool->current && w->number == g->number && w->deaths >= HOPELESS;
 }
 
-/* How many seats have a worker that takes jobs, or will have one soon. */
-static int staffed(const struct pool *p)
+/* Where one worker of it has loaded, the files are to blame. */
+static void give_up(const struct worker *w, struct generation *g)
 {
-  int n = 0;
-  for (int i = 0; i < p->n_seats; i++)
-    n += p->seats[i].state == WORKER_LOADING || p->seats[i].state == WORKER_READY ||
-         uv_is_active((const uv_handle_t *)&p->seats[i].restart);
-  return n;
+  struct err err;
+  if (g->manifest)
+    err_set(&err, "load_failed", "one worker loaded, and a second one does not: %s",
+            w->how);
+  else
+    err_set(&err, "worker_start", "the worker program does not start: %s", w->how);
+  load__fail(g, &err);
+}
+
+static void on_restart(uv_timer_t *timer)
+{
+  struct worker *w = timer->data;
+  struct generation *g = staff__lacking(w->pool);
+  if (g && is_hopeless(w, g))
+    give_up(w, g);
+  else if (g)
+    worker__start(w, g);
 }
 
 static void all_gone(struct pool *p)
@@ -137,31 +122,28 @@ static void all_gone(struct pool *p)
   }
 }
 
-static bool give_up(struct worker *w, const char *how)
+static void empty_seat(struct worker *w)
 {
-  struct err err;
-  if (w->pool->state != POOL_LOADING || w->deaths < HOPELESS)
-    return false;
-  err_set(&err, "worker_start", "the worker program does not start: %s", how);
-  w->pool->config.ready(w->pool->config.arg, &err);
-  return true;
+  w->state = WORKER_DOWN;
+  w->incarnation++;
+  leftovers_of_worker(w->pool->loop, w->pool->config.tmp, process_pid(w->process));
+  process_free(&w->process);
+  generation__let_go(&w->generation);
 }
 
 static void on_gone(void *arg, const char *how)
 {
   struct worker *w = arg;
   struct pool *p = w->pool;
-  char reason[128];
-  snprintf(reason, sizeof reason, "%s", how);
-  blame__gone(w, reason);
-  w->state = WORKER_DOWN;
-  w->incarnation++;
-  leftovers_of_worker(p->loop, p->config.tmp, process_pid(w->process));
-  process_free(&w->process);
-  if (p->state == POOL_STOPPING)
+  snprintf(w->how, sizeof w->how, "%s", how);
+  blame__gone(w, w->how);
+  bool was_current = w->generation == p->current && w->state != WORKER_LEAVING;
+  empty_seat(w);
+  staff__gone(p);
+  if (p->state == POOL_STOPPING) {
     all_gone(p);
-  else if (!give_up(w, reason) && staffed(p) < p->config.workers) {
-    p->restarts++;
+  } else if (staff__lacking(p)) {
+    p->restarts += was_current;
     uv_timer_start(&w->restart, on_restart, backoff_ms(w), 0);
   }
 }
@@ -174,29 +156,49 @@ static void on_drained(void *arg)
 
 static const struct process_events process_events = {on_message, on_gone, on_drained};
 
-void worker__start(struct worker *w)
+static void not_started(struct worker *w, const struct err *err)
+{
+  pool__log(w->pool, POOL_ERROR, NULL, "worker %s: %s", w->name, err->text);
+  snprintf(w->how, sizeof w->how, "%.100s", err->text);
+  w->deaths++;
+  uv_timer_start(&w->restart, on_restart, backoff_ms(w) + BACKOFF_MS, 0);
+}
+
+void worker__start(struct worker *w, struct generation *g)
 {
   struct err err;
   empty_cells(w);
-  w->process = process_start(w->pool->loop, w->pool->bundle, &process_events, w, &err);
+  if (w->number != g->number)
+    w->deaths = 0;
+  w->number = g->number;
+  w->process = process_start(w->pool->loop, g->bundle, &process_events, w, &err);
   if (!w->process) {
-    pool__log(w->pool, POOL_ERROR, NULL, "worker %s: %s", w->name, err.text);
-    w->deaths++;
-    if (!give_up(w, err.text))
-      uv_timer_start(&w->restart, on_restart, backoff_ms(w) + BACKOFF_MS, 0);
+    not_started(w, &err);
     return;
   }
+  generation__hold(g);
+  w->generation = g;
   w->state = WORKER_LOADING;
+  w->dismissed = false;
   w->window_ns = clock_mono_ns();
   w->still_since_ns = w->still_seen_ns = w->unheard_ns = 0;
-  pool__send_init(w->process, &w->pool->config, w->name, w->pool->excluded);
+  pool__send_init(w->process, &w->pool->config, w->name, g->number, g->excluded);
   watch__start(w->pool);
 }
 
+/* One that stands still would never hear of it, so it is watched. */
 void worker__leave(struct worker *w)
 {
   if (!w->process || w->state == WORKER_LEAVING)
     return;
   w->state = WORKER_LEAVING;
   process_send_control(w->process, MESSAGE_DRAIN);
+  watch__spoken_to(w);
+  watch__start(w->pool);
+}
+
+void worker__dismiss(struct worker *w, const char *why)
+{
+  w->dismissed = true;
+  process_kill(w->process, why);
 }

@@ -306,7 +306,7 @@ describe("files that do not load", function()
 
   setup(function()
     host = candy.start({
-      env = { CANDY_WORKER_STALL = "500ms" },
+      env = { CANDY_WORKER_STALL = "500ms", CANDY_WORKER_MEMORY = "64mb" },
       scripts = {
         ["a_neighbour.lua"] = NEIGHBOUR,
         ["endless.lua"] = "while true do end",

@@ -1,5 +1,6 @@
 -- candy.maintenance on the real program: each part does its work and tells figures.
 local candy = require("spec.support.candy")
+local poll = require("spec.support.poll")
 
 local host
 
@@ -85,6 +86,11 @@ describe("candy.maintenance", function()
     assert.equal(1, stats.jobs.running)
     assert.equal(0, stats.jobs.set_aside)
     assert.is_true(stats.store.bytes > 0 and stats.store.log_bytes >= 0)
+  end)
+
+  it("begins a new log file", function()
     assert.same({}, eval("return candy.maintenance.rotate_logs()"))
+    poll.wait_for(function() return io.open(host.logs .. "/orchestrator.log.1") end, 45,
+      "a log file put aside")
   end)
 end)

@@ -1,0 +1,120 @@
+-- The last good copy: a typo and a restart is no outage.
+local uv = require("luv")
+local candy = require("spec.support.candy")
+local scripts = require("spec.support.scripts")
+local cjson = require("cjson")
+local poll = require("spec.support.poll")
+
+local answering = scripts.answering
+
+describe("a start with broken scripts", function()
+  local host
+
+  local function wait_copy()
+    poll.wait_for(function()
+      return uv.fs_stat(host.data .. "/last_good.scripts")
+    end, 20, "the last good copy")
+  end
+
+  local function schema(column)
+    return ('require("candy").schema("t", "create table t (%s integer)")'):format(column)
+  end
+
+  before_each(function()
+    host = candy.start({ scripts = { ["a.lua"] = answering("a", 1),
+      ["b.lua"] = answering("b", 1) } })
+    wait_copy()
+  end)
+
+  after_each(function()
+    host:stop()
+    candy.remove(host.folder)
+  end)
+
+  it("runs the last good ones, says so, and tries again after a change", function()
+    local copy = uv.fs_stat(host.data .. "/last_good.scripts")
+    assert.are.equal(384, copy.mode % 512) -- 0600
+    assert.are.equal(0, (host:stop()))
+    scripts.save(host, "scripts/a.lua", "\n\nlocal = 1")
+    scripts.save(host, "scripts/b.lua", answering("b", 2))
+    host = host:again()
+    assert.are.equal(1, scripts.ask(host, "a"))
+    assert.are.equal(1, scripts.ask(host, "b"))
+    local health = scripts.health(host)
+    assert.matches("^running the last good scripts of 20.* because .*scripts/a.lua:3:",
+      health.last_good.message)
+    assert.matches("a.lua$", health.problem.file)
+    assert.are.equal(3, health.problem.line)
+    assert.matches("running the last good scripts of", host:log(), 1, true)
+
+    scripts.save(host, "scripts/b.lua", answering("b", 3))
+    scripts.wait_dropped(host, 3)
+    assert.are.equal(1, scripts.ask(host, "b"))
+    scripts.save(host, "scripts/a.lua", answering("a", 4))
+    scripts.wait_live(host, 4)
+    assert.are.equal(4, scripts.ask(host, "a"))
+    assert.are.equal(3, scripts.ask(host, "b"))
+    assert.are.equal(cjson.null, scripts.health(host).last_good)
+  end)
+
+  it("brings back nothing that was removed before", function()
+    scripts.remove(host, "scripts/b.lua")
+    scripts.wait_live(host, 2)
+    assert.are.equal(0, (host:stop()))
+    scripts.save(host, "scripts/a.lua", "local")
+    host = host:again()
+    assert.are.equal(1, scripts.ask(host, "a"))
+    assert.are.equal(422, host:request("POST", "/tasks", { type = "b" }).status)
+  end)
+
+  it("leaves the broken file out when there is no copy that holds", function()
+    assert.are.equal(0, (host:stop()))
+    local path = host.data .. "/last_good.scripts"
+    local bytes = candy.read(path)
+    candy.write(path, bytes:sub(1, -2) .. "!")
+    scripts.save(host, "scripts/a.lua", "local")
+    host = host:again()
+    assert.are.equal(1, scripts.ask(host, "b"))
+    local health = scripts.health(host)
+    assert.are.equal(1, health.failed)
+    assert.are.equal(cjson.null, health.last_good)
+  end)
+
+  it("leaves the broken file out when the copy fails as well", function()
+    local path = host.data .. "/last_good.scripts"
+    scripts.save(host, "scripts/a.lua", schema("n"))
+    scripts.wait_live(host, 2)
+    assert.are.equal(0, (host:stop()))
+    local copy = candy.read(path)
+    os.execute("rm '" .. host.data .. "'/candy.db*")
+    scripts.save(host, "scripts/a.lua", schema("m"))
+    host = host:again()
+    assert.are.equal(0, (host:stop()))
+    candy.write(path, copy)
+    scripts.save(host, "scripts/a.lua", "local")
+    host = host:again()
+    assert.matches("generation 2 of the scripts is not taken", host:log(), 1, true)
+    assert.are.equal(1, scripts.ask(host, "b"))
+    local health = scripts.health(host)
+    assert.are.same({ 3, 1, cjson.null, cjson.null },
+      { health.generation, health.failed, health.last_good, health.problem })
+  end)
+
+  it("leaves out again what it left out before", function()
+    assert.are.equal(0, (host:stop()))
+    uv.fs_unlink(host.data .. "/last_good.scripts")
+    scripts.save(host, "scripts/a.lua", "local")
+    host = host:again()
+    assert.are.equal(1, scripts.health(host).failed)
+    scripts.save(host, "scripts/b.lua", answering("b", 2))
+    scripts.wait_live(host, 2)
+    scripts.save(host, "scripts/a.lua", "local function")
+    scripts.wait_live(host, 3)
+    wait_copy()
+    assert.are.equal(0, (host:stop()))
+    scripts.save(host, "scripts/b.lua", answering("b", 3))
+    host = host:again()
+    assert.are.equal(3, scripts.ask(host, "b"))
+    assert.are.equal(cjson.null, scripts.health(host).last_good)
+  end)
+end)
