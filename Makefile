@@ -1,7 +1,7 @@
 # The face of the build: each target is a few calls, the work is done in tools/, by
 # CMake and by spec/run. Whatever a target needs from Debian it installs when missing.
 
-.PHONY: help run build test asan soak bench lint format check fresh
+.PHONY: help run build test asan soak bench docs lint format check fresh
 .NOTPARALLEL:
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo 'make asan     the same under AddressSanitizer and UBSan, in build-asan/'
 	@echo 'make soak     half an hour of load and kills (SOAK_SECONDS=120: two minutes)'
 	@echo 'make bench    measure build/candy (BENCH_ARGS=--quick: roughly)'
+	@echo 'make docs     make the Lua reference from the comments of the library'
 	@echo 'make lint     formatting, clang-tidy, gcc -Werror, luacheck'
 	@echo 'make format   format all C files in place'
 	@echo 'make check    lint and test: what to run before a commit'
@@ -45,6 +46,10 @@ bench:
 	@tools/need run bench
 	@tools/build release
 	@bench/run $(BENCH_ARGS)
+
+docs:
+	@tools/need docs
+	@tools/luadoc
 
 lint:
 	@tools/need run lint

@@ -3,7 +3,8 @@
 --
 --   ```lua      with a first line "-- scripts/NAME.lua" or "-- conf/NAME.lua": a file of
 --               the page's folder, which `candy check` must find sound; any other must
---               compile
+--               compile. A file that is shown again is saved when the page comes to it,
+--               and is live for what follows
 --   ```console  commands behind "$ ", run in order, and the output that they must have
 --               (markdown.matches of spec/support/markdown.lua tells how it is compared)
 --   ```sh       must be sound shell; it is not run
@@ -41,10 +42,12 @@ local function file_of(block)
 end
 
 local function write_files(folder, blocks)
+  local written = {}
   for _, block in ipairs(blocks) do
     local path, kind = file_of(block)
-    if kind == "scripts" or kind == "conf" then
+    if (kind == "scripts" or kind == "conf") and not written[path] then
       program.write(folder .. "/" .. path, block.text)
+      written[path] = true
     end
   end
 end
@@ -88,9 +91,29 @@ local function check_files(page, path)
   assert.are.equal(0, code, out .. err)
 end
 
+local function generation(host)
+  return host:request("GET", "/health").json.scripts.generation
+end
+
+-- Saves a script as an editor does, if it is not what lies there, until it is live.
+local function save_script(page, path, text)
+  local file = page.folder .. "/" .. path
+  if not page.host or candy.read(file) == text then
+    return
+  end
+  local before = generation(page.host)
+  program.write(file, text)
+  poll.wait_for(function()
+    return generation(page.host) > before
+  end, PATIENCE, path .. " to be live")
+end
+
 local function try_lua(block, page)
   assert(loadstring(block.text, "=" .. block.name))
   local path, kind = file_of(block)
+  if kind == "scripts" then
+    save_script(page, path, block.text)
+  end
   if kind == "scripts" or kind == "conf" then
     check_files(page, path)
   end
@@ -116,7 +139,8 @@ local function run_command(command, page)
     },
   })
   candy.join(run)
-  return run.out.text
+  local url = page.host.url:gsub("/$", ""):gsub("%p", "%%%0")
+  return (run.out.text:gsub(url, "http://localhost:3010"))
 end
 
 -- A command that only reads may be asked again until the answer is there.
@@ -124,7 +148,8 @@ local function only_reads(command)
   if command:find("^curl ") then
     return not command:find(" %-[dXF]") and not command:find(" --data")
   end
-  return command:find("^candy jobs?%f[%s%z]") ~= nil
+  local verb = command:match("^candy (%l+)")
+  return ("job jobs logs tasks check"):find(verb or "-", 1, true) ~= nil
 end
 
 local function try_step(step, page, patience)
@@ -218,6 +243,7 @@ describe("a page", function()
     assert.is_true(only_reads("curl -s http://localhost:3010/tasks/1 -H 'X: y'"))
     assert.is_true(only_reads("candy jobs --state dead"))
     assert.is_true(only_reads("candy job 7"))
+    assert.is_true(only_reads("candy logs --type x"))
     assert.is_false(only_reads("curl -s http://localhost:3010/tasks -d '{}'"))
     assert.is_false(only_reads("curl -X POST http://localhost:3010/tasks/1/retry"))
     assert.is_false(only_reads("candy enqueue greet '{}'"))

@@ -29,7 +29,7 @@ local LAYERS = {
   lua = {
     folders = "base loop frame",
     headers = "net/client*",
-    libraries = "lua jansson sodium uv",
+    libraries = "lua jansson sodium uv expat",
   },
   cli = {
     folders = "base loop conf store log net frame vault queue worker trigger api",
@@ -38,6 +38,7 @@ local LAYERS = {
 }
 
 local LIBRARIES = {
+  ["expat.h"] = "expat",
   ["jansson.h"] = "jansson",
   ["llhttp.h"] = "llhttp",
   ["lauxlib.h"] = "lua",

@@ -16,6 +16,7 @@ void core_log(lua_State *L);
 void core_job(lua_State *L);
 void core_task(lua_State *L);
 void core_script(lua_State *L);
+void core_xml(lua_State *L);
 void core_crypto(lua_State *L);
 void core_cron(lua_State *L);
 void core_fiber(lua_State *L);

@@ -44,6 +44,7 @@ EMBED(lua_thread, CANDY_SOURCE "/lib/candy/thread.lua");
 EMBED(lua_time, CANDY_SOURCE "/lib/candy/time.lua");
 EMBED(lua_wait, CANDY_SOURCE "/lib/candy/wait.lua");
 EMBED(lua_work, CANDY_SOURCE "/lib/candy/work.lua");
+EMBED(lua_xml, CANDY_SOURCE "/lib/candy/xml.lua");
 
 static const struct module {
   const char *name, *start, *end;
@@ -79,6 +80,7 @@ static const struct module {
     {"candy.time", lua_time_start, lua_time_end},
     {"candy.wait", lua_wait_start, lua_wait_end},
     {"candy.work", lua_work_start, lua_work_end},
+    {"candy.xml", lua_xml_start, lua_xml_end},
 };
 
 #define LOADED "candy.loaded" /* the registry's table of modules that have run */
@@ -137,6 +139,7 @@ static void open_core(lua_State *L)
   core_job(L);
   core_task(L);
   core_script(L);
+  core_xml(L);
   core_crypto(L);
   core_cron(L);
   core_fiber(L);

@@ -4,6 +4,10 @@ local core = require("candy.core")
 local options = require("candy.options")
 local script = require("candy.script")
 
+---@class candy.CronOptions
+---@field tz string?  a name such as "Europe/Berlin"; UTC by default
+---@field name string?  the task's by default; each cron has its own
+
 local OPTIONS = { tz = options.label, name = options.queue_name }
 
 local function text_of(where, payload)
@@ -30,10 +34,10 @@ end
 ---
 ---     candy.cron("0 8 * * 1-5", digest, { repo = "a/b" }, { tz = "Europe/Berlin" })
 ---@param expression string
----@param task string|table  a task's name or handle; it may be declared in another file
+---@param task string|candy.Task  a task's name or handle; it may be declared in another
+---  file
 ---@param payload table?  of each of its jobs; {} by default; checked against the task
----@param opts table?  tz (a name such as "Europe/Berlin"; UTC by default), name (the
----  task's by default; each has its own)
+---@param opts candy.CronOptions?
 local function declare(expression, task, payload, opts)
   script.check_declares("candy.cron")
   local name = type(task) == "table" and task.name or task

@@ -152,33 +152,43 @@ local function decoder(name, encoding, code, expected)
 end
 
 --- Bytes as base64 (RFC 4648, section 4), with padding.
----@type fun(data: string): string
+---@param data string
+---@return string text
 crypto.to_base64 = encoder("to_base64", "base64")
 
 --- Reads base64, with its padding or without. Error: `bad_base64`.
----@type fun(text: string): string?, table?
+---@param text string
+---@return string? data, candy.Error? err
 crypto.from_base64 = decoder("from_base64", "base64", "bad_base64",
   "base64: it has A-Z, a-z, 0-9, + and /, without blanks")
 
 --- Bytes as base64url (RFC 4648, section 5), without padding.
----@type fun(data: string): string
+---@param data string
+---@return string text
 crypto.to_base64url = encoder("to_base64url", "base64url")
 
 --- Reads base64url, with padding or without. Error: `bad_base64`.
----@type fun(text: string): string?, table?
+---@param text string
+---@return string? data, candy.Error? err
 crypto.from_base64url = decoder("from_base64url", "base64url", "bad_base64",
   "base64url: it has A-Z, a-z, 0-9, - and _, without blanks")
 
 --- Bytes as lower-case hex digits.
----@type fun(data: string): string
+---@param data string
+---@return string text
 crypto.to_hex = encoder("to_hex", "hex")
 
 --- Reads hex digits of either case. Error: `bad_hex`.
----@type fun(text: string): string?, table?
+---@param text string
+---@return string? data, candy.Error? err
 crypto.from_hex = decoder("from_hex", "hex", "bad_hex",
   "hex: it has pairs of 0-9 and a-f, without blanks")
 
 -- Sealing --
+
+---@class candy.SealOptions
+---@field context string?  what the text belongs to, such as "account 7"; at most 1000
+---  bytes
 
 local function context_of(what, opts)
   local read = options.read(what, opts, { context = options.text })
@@ -196,8 +206,9 @@ end
 --- The context says what the text belongs to ("account 7"); it is not kept in what comes
 --- out, and the text opens with the same one only. Errors: `seal_key`.
 ---@param text string  any bytes, 8 MB at most
----@param opts table?  context (text)
----@return string? sealed, table? err  a text "c1.KEY.BASE64URL", safe in JSON and URLs
+---@param opts candy.SealOptions?
+---@return string? sealed, candy.Error? err  a text "c1.KEY.BASE64URL", safe in JSON and
+---  URLs
 function crypto.seal(text, opts)
   local what = "candy.crypto.seal"
   check_text(what, "text", text)
@@ -214,8 +225,8 @@ end
 --- `seal_broken` (it was changed, or sealed for another context), `unknown_seal_key` (it
 --- was sealed by another key than the host has now), `seal_key`.
 ---@param sealed string
----@param opts table?  context (text): the one it was sealed for
----@return string? text, table? err
+---@param opts candy.SealOptions?  the context that it was sealed for
+---@return string? text, candy.Error? err
 function crypto.open(sealed, opts)
   local what = "candy.crypto.open"
   check_text(what, "sealed text", sealed)

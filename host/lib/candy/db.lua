@@ -1,4 +1,13 @@
 -- candy.db: SQL on the tables of candy.schema, with `?` for parameters.
+--- SQL with `?` for parameters, on the tables of [candy.schema](candy.md) and none of
+--- Candy's own.
+---
+--- A value may have 8 MB, a statement 200 columns, 16 `like` and 64 MB of memory; a
+--- `like` pattern 50 bytes.
+---
+--- `candy.db.exec` takes effect at once, so that a retry does it again; for effects that
+--- must happen exactly once use `job:write`.
+
 local core = require("candy.core")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
@@ -16,6 +25,16 @@ local function body_of(what, sql, ...)
   return { sql = sql, params = params }
 end
 
+---@class candy.Changes
+---@field changes integer  how many rows were changed
+---@field last_id integer  the id of the row that was inserted last, or 0
+
+--- What works inside of candy.db.tx: each takes and answers what those of candy.db do.
+---@class candy.Transaction
+---@field query fun(sql: string, ...: any): table[]?, candy.Error?
+---@field one fun(sql: string, ...: any): table?, candy.Error?
+---@field exec fun(sql: string, ...: any): candy.Changes?, candy.Error?
+
 local db = {}
 
 --- Reads rows. At most 10,000 rows or 8 MB, within 5 seconds.
@@ -24,7 +43,7 @@ local db = {}
 --- table or a statement that is not for scripts), `sql_timeout`, `sql_too_many_rows`.
 ---@param sql string  one statement that only reads
 ---@param ... string|number|boolean|nil  the parameters, one for each `?`
----@return table[]? rows, table? err  each row a table by column; NULL is nil
+---@return table[]? rows, candy.Error? err  each row a table by column; NULL is nil
 function db.query(sql, ...)
   return wait.request("candy.db.query", "query", body_of("candy.db.query", sql, ...))
 end
@@ -32,7 +51,7 @@ end
 --- Reads the first row. Limits and errors are those of candy.db.query.
 ---@param sql string
 ---@param ... string|number|boolean|nil
----@return table? row, table? err  nil when there is none
+---@return table? row, candy.Error? err  nil when there is none
 function db.one(sql, ...)
   local rows, err =
     wait.request("candy.db.one", "query", body_of("candy.db.one", sql, ...))
@@ -42,8 +61,7 @@ end
 --- Changes rows, within 250 ms. Errors are those of candy.db.query.
 ---@param sql string  one statement
 ---@param ... string|number|boolean|nil
----@return table? result, table? err  { changes = number of rows, last_id = id of the row
----  that was inserted last, or 0 }
+---@return candy.Changes? result, candy.Error? err
 function db.exec(sql, ...)
   return wait.request("candy.db.exec", "exec", body_of("candy.db.exec", sql, ...))
 end
@@ -145,7 +163,7 @@ end
 ---       tx.exec("update stock set n = n - 1 where item = ?", "pen")
 ---       return row.n - 1
 ---     end)
----@param fn fun(tx: table): any
+---@param fn fun(tx: candy.Transaction): any
 ---@return any value, any err  what the function returned (true for nothing), or nil and
 ---  an error
 function db.tx(fn)

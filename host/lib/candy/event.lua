@@ -1,5 +1,35 @@
 -- candy.on and candy.emit: what happened, and what is done about it. Each handler is a
 -- task, so what it does is retried, listed and looked into like any other job.
+--- # Events
+---
+--- What happened, by a name, and what is done about it: each handler is a task, so what
+--- it does is retried, listed and looked into like any other job.
+---
+--- ```lua
+--- -- scripts/orders.lua
+--- local candy = require("candy")
+---
+--- candy.on("order.paid", function(job)
+---   job.log.info("paid", { order = job.payload.data.id })
+--- end)
+---
+--- candy.task("pay", { payload = { id = "string" } }, function(job)
+---   local handlers, err = candy.emit("order.paid", { id = job.payload.id })
+---   return handlers, err
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue pay '{"id":"a1"}' --wait
+--- 1
+--- ```
+
+---@class candy.HandlerOptions
+---@field max_retries integer?  as candy.task takes it, as the others
+---@field timeout candy.Duration?
+---@field queue string?
+---@field priority integer?
+
 local core = require("candy.core")
 local options = require("candy.options")
 local script = require("candy.script")
@@ -57,15 +87,11 @@ end
 --- Candy itself emits `job.dead` ({ id, type, error = { code, message } }), for jobs that
 --- are no handlers themselves, `scripts.loaded` and `scripts.failed`. These can get lost
 --- when the host dies at that moment.
----
----     candy.on("order.paid", function(job)
----       job.log.info("paid", { order = job.payload.data.id })
----     end)
 ---@param name string  letters, digits and _ . : -; with "*" at its end ("order.*") it
 ---  stands for all events that begin so
----@param opts table|function  max_retries, timeout, queue, priority, as candy.task takes
----  them; may be left out
----@param fn fun(job: table): any, any
+---@param opts candy.HandlerOptions  may be left out
+---@param fn fun(job: candy.Job): any, any
+---@overload fun(name: string, fn: fun(job: candy.Job): any, any)
 function event.on(name, opts, fn, ...)
   script.check_declares("candy.on")
   if fn == nil and type(opts) == "function" then
@@ -94,7 +120,7 @@ end
 --- than 8 deep. Errors: `event_too_deep`, `event_too_large` (more than 1 MB of data).
 ---@param name string  letters, digits and _ . : -
 ---@param data any?  what JSON can hold
----@return integer? handlers, table? err  how many there are
+---@return integer? handlers, candy.Error? err  how many there are
 function event.emit(name, data)
   local spec = event.spec("candy.emit", name, data)
   local answer, err = wait.request("candy.emit", "emit", {

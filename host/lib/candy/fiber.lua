@@ -1,6 +1,31 @@
 -- candy.spawn, candy.all, candy.timeout: several things at once within one job. Each runs
 -- in a fiber of its own; while one waits, the others go on. Fibers end with their job at
 -- the latest, and are cancelled together with the fiber that spawned them.
+--- # Several things at once
+---
+--- Within one job: each function runs in a fiber of its own, and while one waits, the
+--- others go on. Fibers end with their job at the latest.
+---
+--- ```lua
+--- -- scripts/both.lua
+--- local candy = require("candy")
+---
+--- candy.task("both", function()
+---   return candy.all({
+---     function()
+---       candy.sleep("20ms")
+---       return "slow"
+---     end,
+---     function() return "fast" end,
+---   })
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue both --wait
+--- ["slow","fast"]
+--- ```
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local frozen = require("candy.frozen")
@@ -35,6 +60,8 @@ end
 
 -- One strand: a function in a fiber of its own --
 
+--- What candy.spawn returns.
+---@class candy.Fiber
 local methods = {}
 local strand_of = setmetatable({}, { __mode = "k" }) -- by handle
 
@@ -99,8 +126,8 @@ local function await(what, strand, ms)
 end
 
 --- Waits until the function has ended.
----@return any ...  what it returned; nil, err with code "cancelled" when it was
----  cancelled. What it raised is raised again.
+---@return any ...  what it returned; nil, err with code `cancelled` when it was
+---  cancelled. What it raised is raised again
 function methods.wait(handle)
   local strand = strand_of[handle]
   await("handle:wait", strand)
@@ -123,7 +150,7 @@ end
 --- waited for, fails the job.
 ---@param fn function
 ---@param ... any  its arguments
----@return table handle  with `wait()`, `cancel()` and `done()`
+---@return candy.Fiber fiber  a handle
 function fiber.spawn(fn, ...)
   check_function("candy.spawn", "the first argument", fn)
   local handle = frozen.freeze(methods, "a handle of candy.spawn")
@@ -132,10 +159,10 @@ function fiber.spawn(fn, ...)
 end
 
 --- Runs a function for a time at most.
----@param duration string|number  "500ms", or a number of seconds
+---@param duration candy.Duration
 ---@param fn function
 ---@param ... any  its arguments
----@return any ...  what it returned; nil, err with code "timeout" when it took longer:
+---@return any ...  what it returned; nil, err with code `timeout` when it took longer:
 ---  then it is cancelled
 function fiber.timeout(duration, fn, ...)
   local what = "candy.timeout"
@@ -193,10 +220,14 @@ local function work_off(group)
   end
 end
 
+---@class candy.AllOptions
+---@field concurrency integer?  how many run at a time; all of them by default, at most
+---  10,000
+
 --- Runs functions at the same time and waits for all of them. The first one that fails
 --- (returns nil, err, or raises) ends the others.
 ---@param fns table<any, function>  a list, or a table by names
----@param opts table?  concurrency: how many run at a time (all of them, 10000 at most)
+---@param opts candy.AllOptions?
 ---@return table? results, any err  the first value that each function returned, under the
 ---  function's key; what one raised is raised again
 function fiber.all(fns, opts)

@@ -1,6 +1,31 @@
 -- candy.file: a temporary folder a job. It is made at first use and removed with all that
 -- is in it when the job ends. Names are paths below it; nothing outside can be reached.
 -- The disk is waited for in other threads: meanwhile other jobs run.
+--- A temporary folder a job: it is made at first use and removed, with all that is in it,
+--- when the job ends. Names are paths below it; nothing outside can be reached.
+---
+--- ```lua
+--- -- scripts/count_lines.lua
+--- local candy = require("candy")
+---
+--- candy.task("count_lines", { payload = { text = "string" } }, function(job)
+---   local ok, err = candy.file.write("in.txt", job.payload.text)
+---   if not ok then
+---     return nil, err
+---   end
+---   local n = 0
+---   for _ in candy.file.open("in.txt"):lines() do
+---     n = n + 1
+---   end
+---   return n
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue count_lines '{"text":"one\ntwo"}' --wait
+--- 2
+--- ```
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local frozen = require("candy.frozen")
@@ -13,9 +38,22 @@ local ALL_MAX = 64 * 1024 * 1024
 local MODES = { r = true, w = true, a = true, ["r+"] = true }
 local WHENCE = { set = true, cur = true, ["end"] = true }
 
+---@class candy.ReadOptions
+---@field max integer|string?  how much is read at most, such as "64mb", the default;
+---  more is the error `too_large`
+
+---@class candy.FileStat
+---@field size integer  bytes
+---@field modified integer  milliseconds since 1970
+---@field kind "file"|"folder"|"link"|"other"
+
 local READ_OPTIONS = { max = options.size(1024 * 1024 * 1024) }
 
 local handles = setmetatable({}, { __mode = "k" }) -- handle -> { core =, name = }
+
+--- An open file. It can be the body of a request and the input of a program; the end of
+--- the job closes it.
+---@class candy.File
 local methods = {}
 local meta = { __index = methods, __metatable = false }
 
@@ -94,10 +132,9 @@ end
 --- Reads on from where the handle is.
 ---@param n? number|"all"  bytes (64 kB by default): fewer are returned only before the
 ---  end of the file
----@param opts? table  max: of "all", a size, "64mb" by default; more is the error
----  `too_large`
+---@param opts? candy.ReadOptions
 ---@return string? bytes  nil at the end ("" for "all" of an empty file)
----@return table? err
+---@return candy.Error? err
 function methods.read(handle, n, opts)
   local what = "file:read"
   local mine = own(what, handle)
@@ -129,7 +166,7 @@ end
 
 --- Writes where the handle is; after open(name, "a") at the end.
 ---@param data string|number
----@return boolean? ok, table? err  codes: `disk_full`, `folder_full` (more than
+---@return boolean? ok, candy.Error? err  codes: `disk_full`, `folder_full` (more than
 ---  file.job_max), `too_large`; what fitted may have been written
 function methods.write(handle, data)
   local what = "file:write"
@@ -166,7 +203,7 @@ function methods.seek(handle, whence, offset)
 end
 
 --- Closes it. A second time is no error; the end of the job closes what is open.
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function methods.close(handle)
   local mine = own("file:close", handle)
   local op = core.file_close("file:close", mine.core)
@@ -193,7 +230,7 @@ local function named(verb, name, other)
 end
 
 --- The job's folder, for programs: an absolute path.
----@return string? path, table? err
+---@return string? path, candy.Error? err
 function file.folder()
   local path, op = core.file_folder("candy.file.folder")
   local ok, err = finish(op, "the job's folder")
@@ -202,7 +239,7 @@ end
 
 --- The absolute path of a name in the job's folder, for programs.
 ---@param name string  such as "in.csv" or "parts/1.csv"
----@return string? path, table? err
+---@return string? path, candy.Error? err
 function file.path(name)
   local folder, err = file.folder()
   return folder and folder .. "/" .. core.file_name("candy.file.path", name), err
@@ -232,10 +269,9 @@ end
 ---@param name string
 ---@param mode? "r"|"w"|"a"|"r+"  read (the default), write from empty, append, read and
 ---  write what is there
----@return table? handle  read lines chunks write seek close; it can be the body of a
----  request and the input of a program
----@return table? err  codes: `not_found`, `not_a_file` (a folder, a pipe, a device),
----  `outside` (a symbolic link), `too_many_files` (128 a job)
+---@return candy.File? file
+---@return candy.Error? err  codes: `not_found`, `not_a_file` (a folder, a pipe, a
+---  device), `outside` (a symbolic link), `too_many_files` (128 a job)
 function file.open(name, mode)
   mode = mode or "r"
   if not MODES[mode] then
@@ -247,8 +283,8 @@ end
 
 --- Reads a whole file.
 ---@param name string
----@param opts? table  max: a size, "64mb" by default; more is the error `too_large`
----@return string? bytes, table? err
+---@param opts? candy.ReadOptions
+---@return string? bytes, candy.Error? err
 function file.read(name, opts)
   local what = "candy.file.read"
   local max = options.read(what, opts, READ_OPTIONS).max or ALL_MAX
@@ -275,7 +311,7 @@ end
 --- Writes a whole file; what was there is gone.
 ---@param name string
 ---@param data string|number
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function file.write(name, data)
   return write_whole("candy.file.write", name, data, "w")
 end
@@ -283,14 +319,14 @@ end
 --- Adds to the end of a file, which is made when it is not there.
 ---@param name string
 ---@param data string|number
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function file.append(name, data)
   return write_whole("candy.file.append", name, data, "a")
 end
 
 --- The names in a folder, sorted.
 ---@param name? string  a folder in the job's; by default the job's itself
----@return string[]? names, table? err
+---@return string[]? names, candy.Error? err
 function file.list(name)
   local names, err = named("list", name == nil and "." or name)
   if not names then
@@ -302,16 +338,15 @@ end
 
 --- What is known of a file or folder. Links are not followed.
 ---@param name string
----@return table? stat  { size (bytes), modified (ms since 1970), kind = "file" |
----  "folder" | "link" | "other" }
----@return table? err  code `not_found` when there is none
+---@return candy.FileStat? stat
+---@return candy.Error? err  code `not_found` when there is none
 function file.stat(name)
   return named("stat", name)
 end
 
 --- Removes a file, a link, or a folder that is empty.
 ---@param name string
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function file.remove(name)
   return named("remove", name)
 end
@@ -319,7 +354,7 @@ end
 --- Gives another name; a file that has it is replaced.
 ---@param name string
 ---@param to string
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function file.rename(name, to)
   if type(to) ~= "string" then
     core.misuse("candy.file.rename: the new name is a text, not " .. options.show(to))
@@ -329,7 +364,7 @@ end
 
 --- Makes a folder in one that is there.
 ---@param name string
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err
 function file.mkdir(name)
   return named("mkdir", name)
 end

@@ -30,7 +30,14 @@ local candy = {
   task = require("candy.task"),
   time = require("candy.time"),
   timeout = fiber.timeout,
+  xml = require("candy.xml"),
 }
+
+--- What stands in `candy` itself; the rest has pages of its own.
+
+--- A text of a number and ms, s, m, h or d, such as "250ms", "30s", "5m", "2h", "7d"; or
+--- a number of seconds.
+---@alias candy.Duration string|number
 
 local function check_steps(name, steps)
   for i, step in ipairs(steps) do
@@ -44,8 +51,36 @@ local function check_steps(name, steps)
   end
 end
 
---- Declares tables. Steps are run once, in their order; later ones are added at the end.
----@param name string
+--- Declares tables: SQL, or a list of steps. Each step runs once, in its order. To change
+--- a table later, add a step at the end; a step that was applied must not change.
+---
+--- ```lua
+--- -- scripts/tables.lua
+--- local candy = require("candy")
+---
+--- candy.schema("clicks", {
+---   "create table clicks (url text, at integer)",
+---   "create index clicks_by_url on clicks (url)",
+--- })
+---
+--- candy.task("click", { payload = { url = "string" } }, function(job)
+---   job:write("insert into clicks values (?, ?)", job.payload.url, candy.time.now())
+--- end)
+---
+--- candy.task("clicks_of", { payload = { url = "string" } }, function(job)
+---   local row = candy.db.one("select count(*) as n from clicks where url = ?",
+---     job.payload.url)
+---   return { clicks = row.n }
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue click '{"url":"https://example.org"}' --wait
+--- null
+--- $ candy enqueue clicks_of '{"url":"https://example.org"}' --wait
+--- {"clicks":1}
+--- ```
+---@param name string  letters, digits and _ . : - /
 ---@param steps string|string[]  SQL
 function candy.schema(name, steps, ...)
   script.check_declares("candy.schema")
@@ -68,7 +103,7 @@ function candy.schema(name, steps, ...)
 end
 
 --- Waits while other jobs run.
----@param duration string|number  "100ms", or a number of seconds
+---@param duration candy.Duration
 function candy.sleep(duration)
   local ms, expected = options.duration(duration)
   if not ms then

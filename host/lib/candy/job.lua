@@ -1,6 +1,30 @@
 -- The job object that a task's function gets: this is its metatable. The object is a
 -- table that core knows by its address; fields are read when they are asked for and kept
 -- in it, so that what a task does not use costs nothing.
+--- # The job
+---
+--- What a task's function gets. The object works in its own task, until that returns, and
+--- is no result: return the fields that are wanted.
+---
+--- What `job:write` and `job:enqueue` collect is done when the job completes, in the same
+--- transaction, or not at all: it happens exactly once, however often the job is tried.
+--- What a job does to the world outside happens at least once.
+---
+--- ```lua
+--- -- scripts/import.lua
+--- local candy = require("candy")
+---
+--- candy.schema("contacts", "create table contacts (name text)")
+---
+--- candy.task("import_contacts", { payload = { names = "string[]" } }, function(job)
+---   for i, name in ipairs(job.payload.names) do
+---     job:write("insert into contacts values (?)", name)
+---     job:progress(100 * i / #job.payload.names, name)
+---   end
+---   job.log.info("contacts read", { count = #job.payload.names, attempt = job.attempt })
+--- end)
+--- ```
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local event = require("candy.event")
@@ -9,6 +33,21 @@ local new_job = require("candy.new_job")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
+---@class candy.Job
+---@field id string  of this job, as everywhere else
+---@field type string  the task's name
+---@field payload table  the input, as the task's shape wants it; a JSON null reads as nil
+---@field attempt integer  1 at the first attempt
+---@field max_retries integer  how often it is tried again after a failure
+---@field lease integer  grows at each attempt: a fencing token for what is done outside
+---@field queue string  where it waited
+---@field key string?  as it was given when the job was enqueued
+---@field tags string[]  as they were given
+---@field workspace string  "default", until there are others
+---@field created_at integer  when it was enqueued, in milliseconds since 1970
+---@field trace_id string  shared with the jobs that it enqueues, and found in the log
+---@field checkpoint any  what job:save of an earlier attempt kept; nil at first
+---@field log candy.log  as candy.log
 local methods = {}
 
 -- Notes progress or a checkpoint; tells whether this attempt still owns the job.
@@ -29,8 +68,9 @@ end
 
 --- Tells how far the job is.
 ---@param percent number  0 to 100
----@param message string?
----@return boolean? ok, table? err
+---@param message string?  for people who watch
+---@return boolean? ok, candy.Error? err  code `stale_lease` when another attempt has
+---  taken the job over
 function methods.progress(job, percent, message)
   if type(percent) ~= "number" or not (percent >= 0 and percent <= 100) then
     core.misuse("job:progress: percent must be a number from 0 to 100, not "
@@ -44,7 +84,7 @@ end
 
 --- Keeps a checkpoint, which the next attempt finds as job.checkpoint.
 ---@param checkpoint any  what JSON can hold
----@return boolean? ok, table? err
+---@return boolean? ok, candy.Error? err  code `stale_lease` as with job:progress
 function methods.save(job, checkpoint)
   local text, problem = core.encode(checkpoint)
   if not text then
@@ -72,9 +112,9 @@ function methods.write(job, sql, ...)
 end
 
 --- Adds a job that is enqueued when this one completes, in the same transaction.
----@param task string|table  a task's name or handle
----@param payload table?
----@param opts table?  as candy.queue.push takes them
+---@param task string|candy.Task  a task's name or handle
+---@param payload table?  {} by default
+---@param opts candy.EnqueueOptions?
 function methods.enqueue(job, task, payload, opts)
   local spec = new_job("job:enqueue", task, payload, opts)
   core.job_child(job, assert(core.encode(spec)))
@@ -88,7 +128,8 @@ function methods.emit(job, name, data)
 end
 
 --- `return job:snooze("5m")`: run the job again later, without counting an attempt.
----@param duration string|number
+---@param duration candy.Duration
+---@return any  what the task's function has to return
 function methods.snooze(job, duration)
   local ms, expected = options.duration(duration)
   if not ms then

@@ -5,11 +5,15 @@ local errors = require("candy.error")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
 
-local json = { null = core.null }
+local json = {
+  --- Writes a null where a table cannot hold nil: in an array, or as a member.
+  ---@type userdata
+  null = core.null,
+}
 
 --- A value as JSON text. {} is an object unless candy.json.array made it.
 ---@param value any
----@return string? text, table? err  err.message names the place that does not fit
+---@return string? text, candy.Error? err  err.message names the place that does not fit
 function json.encode(value)
   local text, problem = core.encode(value)
   if not text then
@@ -20,7 +24,7 @@ end
 
 --- JSON text as a value.
 ---@param text string
----@return any value, table? err  err.message names line and column
+---@return any value, candy.Error? err  err.message names line and column
 function json.decode(text)
   if type(text) ~= "string" then
     core.misuse("candy.json.decode: the argument must be a text, not "
@@ -43,15 +47,20 @@ local function mark(what, how)
   end
 end
 
---- Marks a table (a new one by default) as an array, so that it is one when empty.
+--- Marks a table as an array, so that it is one when empty.
+---@param list table?  a new one by default
+---@return table list
 json.array = mark("candy.json.array", core.array)
 
 --- Marks a table as an object: numbers among its keys become names.
+---@param list table?  a new one by default
+---@return table object
 json.object = mark("candy.json.object", core.object)
 
 --- An integer of any length: a number up to 2^53, beyond that a value that keeps its
 --- digits, can be compared with its like and turned into text.
 ---@param digits string
+---@return any integer
 function json.integer(digits)
   local sign, magnitude = tostring(digits):match("^(%-?)0*(%d+)$")
   if not magnitude then

@@ -1,4 +1,8 @@
 -- candy.kv: values by key, in the store.
+--- Values by key, in the store: they outlive the worker, and all workers see the same.
+---
+--- What is written takes effect at once, so that a retry does it again.
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local frozen = require("candy.frozen")
@@ -45,12 +49,32 @@ local function conflict(key, version)
   })
 end
 
+---@class candy.KvSetOptions
+---@field expires candy.Duration?  how long the value stays; for ever by default
+---@field if_version integer?  write only when it is at this version; 0: only when there
+---  is none yet
+
+---@class candy.KvAddOptions
+---@field expires candy.Duration?  from when there is none yet
+
+---@class candy.KvDeleteOptions
+---@field if_version integer?  delete only when it is at this version
+
+---@class candy.KvListOptions
+---@field limit integer?  1 to 1000; 100 by default
+---@field after string?  only keys behind this one
+
+---@class candy.KvItem
+---@field key string
+---@field value any
+---@field version integer
+
 local kv = {}
 
 --- Reads a value.
 ---@param key string  1 to 500 bytes
----@return any value, number|table|nil version  nil when there is none; nil, err when it
----  cannot be read
+---@return any value, integer|candy.Error|nil version  nil when there is none; nil, err
+---  when it cannot be read
 function kv.get(key)
   local answer, err = ask("candy.kv.get", { verb = "get", key = key })
   if not answer then
@@ -66,9 +90,8 @@ end
 --- `version_conflict`, `kv_too_large` (more than 1 MB as JSON).
 ---@param key string  1 to 500 bytes
 ---@param value any  what JSON can hold
----@param opts table?  expires (duration: it is gone after that; never by default),
----  if_version (only when it is at this version; 0: only when there is none yet)
----@return number? version, table? err
+---@param opts candy.KvSetOptions?
+---@return integer? version, candy.Error? err
 function kv.set(key, value, opts)
   local what = "candy.kv.set"
   local read = options.read(what, opts, SET_OPTIONS)
@@ -94,8 +117,8 @@ end
 --- `kv_no_number` (there is something else under that key).
 ---@param key string  1 to 500 bytes
 ---@param by number?  1 by default
----@param opts table?  expires (duration: from when there is none yet)
----@return number? value, table? err  what it is now
+---@param opts candy.KvAddOptions?
+---@return number? value, candy.Error? err  what it is now
 function kv.add(key, by, opts)
   local what = "candy.kv.add"
   local read = options.read(what, opts, { expires = options.duration })
@@ -114,8 +137,8 @@ end
 
 --- Removes a value. Error: `version_conflict`.
 ---@param key string
----@param opts table?  if_version (only when it is at this version)
----@return boolean? was_there, table? err
+---@param opts candy.KvDeleteOptions?
+---@return boolean? was_there, candy.Error? err
 function kv.delete(key, opts)
   local what = "candy.kv.delete"
   local read = options.read(what, opts, { if_version = options.integer(1, 2 ^ 53) })
@@ -140,9 +163,9 @@ end
 ---       after = following
 ---     until not after
 ---@param prefix string  "" for all
----@param opts table?  limit (1 to 1000, 100 by default), after (only keys behind this)
----@return table[]? items, string|table|nil following  each { key, value, version }; then
----  `after` of the next page, or nil at the end; nil, err when they cannot be read
+---@param opts candy.KvListOptions?
+---@return candy.KvItem[]? items, string|candy.Error|nil following  then `after` of the
+---  next page, or nil at the end; nil, err when they cannot be read
 function kv.list(prefix, opts)
   local what = "candy.kv.list"
   local read = options.read(what, opts, {

@@ -1,6 +1,19 @@
 -- candy.lock: one holder at a time, over all workers. A lock is a value of the store with
 -- an expiry; its version is the fencing token. It is renewed while its function runs, and
 -- when its holder dies it is free again once its time is up.
+--- One holder at a time, over all workers.
+---
+--- ```lua
+--- -- scripts/ledger.lua
+--- local candy = require("candy")
+---
+--- candy.task("book", { payload = { account = "string" } }, function(job)
+---   return candy.lock("ledger/" .. job.payload.account, { wait = "2s" }, function(lock)
+---     return { token = lock.token }
+---   end)
+--- end)
+--- ```
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local fiber = require("candy.fiber")
@@ -18,6 +31,16 @@ local function ttl(value)
   end
   return nil, expected or 'at least "300ms"'
 end
+
+---@class candy.LockOptions
+---@field wait candy.Duration?  how long to wait for it; "10s" by default, 0: not at all
+---@field ttl candy.Duration?  after how long it is free again when its holder dies; "30s"
+---  by default
+
+---@class candy.HeldLock
+---@field name string
+---@field token integer  grows with each holder: what a lock guards can refuse a smaller
+---  one than it has seen
 
 local OPTIONS = { wait = options.duration, ttl = ttl }
 
@@ -102,12 +125,11 @@ end
 
 --- Runs a function while nobody else holds the lock of that name, in any worker.
 ---@param name string  1 to 200 bytes
----@param opts table|function  wait: how long to wait for the lock ("10s"; 0: not at all);
----  ttl: after how long it is free again when its holder dies ("30s"); may be left out
----@param fn fun(lock: { name: string, token: number }): any  token grows with each holder
----  of the lock: what a lock guards can refuse a smaller one than it has seen
----@return any ...  what the function returned; nil, err with code "locked" when the lock
----  was not free in time, or "lock_lost" when it could not be renewed
+---@param opts candy.LockOptions  may be left out
+---@param fn fun(lock: candy.HeldLock): any
+---@return any ...  what the function returned; nil, err with code `locked` when the lock
+---  was not free in time, or `lock_lost` when it could not be renewed
+---@overload fun(name: string, fn: fun(lock: candy.HeldLock): any): any
 return function(name, opts, fn)
   if fn == nil then
     opts, fn = nil, opts

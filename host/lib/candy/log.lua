@@ -30,11 +30,25 @@ local function writer(level)
   end
 end
 
---- Each takes a message and, if wanted, a table of fields.
 local log = {
+  --- What helps to find a fault, and is left out by default.
+  ---@param message any
+  ---@param fields table?  what JSON can hold
   debug = writer("debug"),
+
+  --- What is worth to be known.
+  ---@param message any
+  ---@param fields table?  what JSON can hold
   info = writer("info"),
+
+  --- What somebody should look at.
+  ---@param message any
+  ---@param fields table?  what JSON can hold
   warn = writer("warn"),
+
+  --- What went wrong.
+  ---@param message any
+  ---@param fields table?  what JSON can hold
   error = writer("error"),
   search = require("candy.search_log"),
 }

@@ -14,38 +14,34 @@ local maintenance = {}
 
 --- Forgets finished jobs and lines of the log past their time (the settings keep.*), and
 --- values whose time is over. The host does so every minute by itself.
----@type fun(): table?, table?
----@return table? figures, table? err  { jobs, log_lines = how many were forgotten }
+---@return table? figures, candy.Error? err  { jobs, log_lines = how many were forgotten }
 maintenance.retention = part("retention")
 
 --- Looks whether the store's file is whole, a table at a time. It takes seconds on a
 --- large one; tables that take longer than 5 s each are left out and named. Error:
 --- `maintenance_busy` (one is under way).
----@type fun(): table?, table?
----@return table? report, table? err  { ok = boolean, tables = how many were looked at,
----  problems = texts, skipped = names of tables }
+---@return table? report, candy.Error? err  { ok = boolean, tables = how many were looked
+---  at, problems = texts, skipped = names of tables }
 maintenance.integrity = part("integrity")
 
 --- Gives free pages of the store's file back to the file system.
----@type fun(): table?, table?
----@return table? figures, table? err  { freed_pages, free_pages = how many are left }
+---@return table? figures, candy.Error? err  { freed_pages, free_pages = how many are left
+---  }
 maintenance.vacuum = part("vacuum")
 
 --- Brings what stands in the log in front of the store's file (the WAL) into it.
----@type fun(): table?, table?
----@return table? figures, table? err  { pages = in the log, moved_pages = of them, in
----  their place by now, busy = one is under way already }
+---@return table? figures, candy.Error? err  { pages = in the log, moved_pages = of them,
+---  in their place by now, busy = one is under way already }
 maintenance.checkpoint = part("checkpoint")
 
 --- Begins a new log file now; the old one is kept as the settings say.
----@type fun(): table?, table?
----@return table? figures, table? err  {}
+---@return table? figures, candy.Error? err  {}
 maintenance.rotate_logs = part("rotate_logs")
 
 --- Figures of the queue and the store.
----@type fun(): table?, table?
----@return table? stats, table? err  { jobs = { available = n, ... by state, set_aside },
----  up to 10000 each, oldest_available_ms, store = { bytes, free_bytes, log_bytes } }
+---@return table? stats, candy.Error? err  { jobs = { available = n, ... by state,
+---  set_aside }, up to 10000 each, oldest_available_ms, store = { bytes, free_bytes,
+---  log_bytes } }
 maintenance.stats = part("stats")
 
 return frozen.freeze(maintenance, "candy.maintenance")

@@ -1,6 +1,11 @@
 -- candy.process: programs, without a shell. Those that the setting process.allow names
 -- may run, in the job's folder, with a clean environment. When the job ends, whatever it
 -- started ends with it, to the last descendant.
+--- Programs, without a shell: those that the setting `process.allow` names may run, in
+--- the job's folder, with a clean environment. When the job ends, whatever it started
+--- ends with it, to the last descendant.
+--- [How to run programs](../../how-to/run-programs.md) has examples.
+
 local core = require("candy.core")
 local errors = require("candy.error")
 local file = require("candy.file")
@@ -45,6 +50,27 @@ local function input(given)
   end
   return nil, "a text, a function that returns pieces, or what has a method read"
 end
+
+---@class candy.SpawnOptions
+---@field timeout candy.Duration?  how long it may run
+---@field memory integer|string?  for each of its processes, such as "100mb"; at most the
+---  setting process.memory
+---@field cwd string?  a folder in the job's
+---@field env table<string, string|number>?  what is added to its environment
+
+---@class candy.RunOptions: candy.SpawnOptions
+---@field stdin (string|candy.File|fun(): string?)?  a text, a file, or a function that
+---  returns pieces, and nil at the end
+---@field output_max integer|string?  of each output; "1mb" by default
+
+---@class candy.ProgramResult
+---@field ok boolean  whether its code is 0
+---@field code integer?  the code that it ended with
+---@field signal string?  the signal that it was ended by, such as "SIGKILL"
+
+---@class candy.RunResult: candy.ProgramResult
+---@field stdout string
+---@field stderr string
 
 local SPAWN_OPTIONS = {
   timeout = options.duration,
@@ -188,7 +214,22 @@ end
 -- Handles --
 
 local handles = setmetatable({}, { __mode = "k" }) -- handle or stream -> { child, argv }
-local input_methods, output_methods, methods = {}, {}, {}
+
+--- The standard input of a program.
+---@class candy.ProgramInput
+local input_methods = {}
+
+--- What a program writes to its standard output, or error.
+---@class candy.ProgramOutput
+local output_methods = {}
+
+--- A program that runs.
+---@class candy.Program
+---@field stdin candy.ProgramInput
+---@field stdout candy.ProgramOutput
+---@field stderr candy.ProgramOutput
+local methods = {}
+
 local input_meta = { __index = input_methods, __metatable = false }
 local output_meta = { __index = output_methods, __metatable = false }
 
@@ -202,7 +243,7 @@ end
 
 --- Writes to the program's standard input, and waits while the program does not read.
 ---@param text string
----@return boolean? ok, table? err  code `input_closed`: the program reads no more
+---@return boolean? ok, candy.Error? err  code `input_closed`: the program reads no more
 function input_methods.write(handle, text)
   local what = "stdin:write"
   local mine = own(what, handle)
@@ -248,8 +289,8 @@ function output_methods.chunks(handle)
 end
 
 --- Waits for the end of the program and of all that it started. Outputs can be read on.
----@return table? result  { code = number?, signal = "SIGTERM"?, ok = code == 0 }
----@return table? err  code `program_timeout` or `program_start`
+---@return candy.ProgramResult? result
+---@return candy.Error? err  code `program_timeout` or `program_start`
 function methods.wait(handle)
   local mine = own("process:wait", handle)
   return ending("process:wait", mine.child, mine.argv)
@@ -257,7 +298,7 @@ end
 
 --- Asks the program to end (SIGTERM to its group), and ends it and all that it started
 --- when it has not after the grace. Does not wait.
----@param grace? string|number  a duration, "2s" by default; 0: at once
+---@param grace? candy.Duration  "2s" by default; 0: at once
 function methods.kill(handle, grace)
   local mine = own("process:kill", handle)
   local ms, expected = GRACE_MS, nil
@@ -286,11 +327,9 @@ local process = {}
 --- and ends with the job at the latest.
 ---@param argv string[]  the program and its arguments, of 128 kB at most; there is no
 ---  shell
----@param opts? table  timeout (duration), memory (size, for each of its processes: at
----  most process.memory), cwd (a folder in the job's), env (names and texts)
----@return table? handle  stdin (write close), stdout and stderr (read lines chunks),
----  wait, kill
----@return table? err  codes: `program_not_allowed`, `program_not_found`,
+---@param opts? candy.SpawnOptions
+---@return candy.Program? program
+---@return candy.Error? err  codes: `program_not_allowed`, `program_not_found`,
 ---  `program_not_executable`, `program_start`, `too_many_programs` (1024 wait in line),
 ---  `not_found` (cwd)
 function process.spawn(argv, opts)
@@ -352,13 +391,9 @@ end
 --- As for spawn, process.allow must name it; see there. A program that ends with another
 --- code than 0 is no error: look at `ok`.
 ---@param argv string[]  the program and its arguments; there is no shell
----@param opts? table  stdin (a text, a function that returns pieces and nil at the end,
----  or a handle of candy.file), timeout (duration), memory (size, for each of its
----  processes), cwd (a folder in the job's), env (names and texts), output_max (size of
----  each output, "1mb" by default)
----@return table? result  { code = number?, signal = "SIGKILL"?, ok = code == 0, stdout =
----  string, stderr = string }
----@return table? err  has stdout and stderr once it ran; codes: those of spawn, and
+---@param opts? candy.RunOptions
+---@return candy.RunResult? result
+---@return candy.Error? err  has stdout and stderr once it ran; codes: those of spawn, and
 ---  `program_timeout`, `output_too_large`
 function process.run(argv, opts)
   local what = "candy.process.run"

@@ -5,6 +5,19 @@ local new_job = require("candy.new_job")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
+---@class candy.EnqueueOptions
+---@field delay candy.Duration?  how long the job waits at least
+---@field run_at integer|string?  when it may run: milliseconds since 1970, or RFC 3339
+---@field priority integer?  smaller runs first; the task's by default
+---@field queue string?  where it waits; the task's by default
+---@field tags string[]?  at most 20
+---@field key string?  what the job is about
+---@field max_retries integer?  how often it is tried again; the task's by default
+
+---@class candy.NewJob: candy.EnqueueOptions
+---@field type string|candy.Task  a task's name or handle
+---@field payload table?  {} by default
+
 local queue = {}
 
 local function enqueue(what, specs)
@@ -16,10 +29,10 @@ local function enqueue(what, specs)
 end
 
 --- Enqueues a job.
----@param task string|table  a task's name or handle
+---@param task string|candy.Task  a task's name or handle
 ---@param payload table?  {} by default
----@param opts table?  delay run_at priority queue tags key max_retries
----@return string? id, table? err  the id once the job is on disk
+---@param opts candy.EnqueueOptions?
+---@return string? id, candy.Error? err  the id once the job is on disk
 function queue.push(task, payload, opts)
   local ids, err = enqueue("candy.queue.push", {
     new_job("candy.queue.push", task, payload, opts),
@@ -42,8 +55,8 @@ local function parts(what, job)
 end
 
 --- Enqueues many jobs, all of them or none.
----@param jobs table[]  each { type = task, payload = {...}, and the options of push }
----@return string[]? ids, table? err
+---@param jobs candy.NewJob[]
+---@return string[]? ids, candy.Error? err
 function queue.push_many(jobs)
   local what, specs = "candy.queue.push_many", {}
   if type(jobs) ~= "table" then

@@ -10,7 +10,7 @@ local PUBLIC = {
   candy = true, ["candy.crypto"] = true, ["candy.db"] = true, ["candy.file"] = true,
   ["candy.json"] = true, ["candy.kv"] = true, ["candy.log"] = true,
   ["candy.maintenance"] = true, ["candy.process"] = true, ["candy.queue"] = true,
-  ["candy.time"] = true,
+  ["candy.time"] = true, ["candy.xml"] = true,
 }
 
 local files = core.files()

@@ -49,6 +49,33 @@ local function query(value)
   return nil, ("a text of at most %d bytes"):format(QUERY_MAX)
 end
 
+---@class candy.LogSearch
+---@field level "debug"|"info"|"warn"|"error"|nil  it and what is worse
+---@field type string|string[]|nil  of a task, or of several
+---@field job string?  a job's id
+---@field trace string?  a job with its children
+---@field since integer|string?  a time
+---@field until integer|string?  a time
+---@field q string?  words that the line must have, in its message or fields; "two words"
+---  in a row; begin* of one
+---@field limit integer?  1 to 1000; 100 by default
+---@field after integer?  what the last call returned beside the lines: go on with later
+---  ones
+---@field before integer?  the same: go on with earlier ones
+
+---@class candy.LogLine
+---@field id integer
+---@field time integer  milliseconds since 1970
+---@field level "debug"|"info"|"warn"|"error"
+---@field message string
+---@field job_id string?
+---@field attempt integer?
+---@field type string?  the task's name
+---@field trace_id string?
+---@field worker string?
+---@field workspace string
+---@field fields table?
+
 local OPTIONS = {
   level = levels, type = types, job = job, trace = options.label,
   since = options.time, ["until"] = options.time, q = query,
@@ -63,12 +90,8 @@ local OPTIONS = {
 ---
 ---     local seen = candy.kv.get("seen") or 0
 ---     local lines, seen_now = candy.log.search({ level = "warn", after = seen })
----@param opts table?  level (it and what is worse), type (a task's name, or a list), job
----  (an id), trace, since and until (times), q (words that the line must have, in its
----  message or fields; "two words" in a row; begin* of one), limit (1 to 1000, 100 by
----  default), after or before (what the last call returned beside the lines)
----@return table[]? lines, integer|table|nil following  each { id, time, level, message,
----  job_id, attempt, type, trace_id, worker, workspace, fields }; then what to give as
+---@param opts candy.LogSearch?
+---@return candy.LogLine[]? lines, integer|candy.Error|nil following  then what to give as
 ---  `after` (where it was given) or as `before` (nil at the end) to go on; nil, err when
 ---  they cannot be read
 return function(opts)

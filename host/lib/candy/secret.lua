@@ -13,7 +13,7 @@ local wait = require("candy.wait")
 ---     local key, err = candy.secret("GITHUB_TOKEN")
 ---     if not key then return nil, candy.permanent(err) end
 ---@param name string  of A-Z, 0-9 and _
----@return string? value, table? err
+---@return string? value, candy.Error? err
 return function(name)
   -- No colon behind the word "secret": the log would take what follows for one.
   if type(name) ~= "string" or #name > 200 or not name:match("^[A-Z0-9_]+$") then

@@ -2,9 +2,49 @@
 local core = require("candy.core")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
-local payload = require("candy.payload")
+local shapes = require("candy.payload")
 local queue = require("candy.queue")
 local script = require("candy.script")
+
+--- Code with a name, which jobs run.
+---
+--- ## What becomes of a job
+---
+--- What the function returns decides it:
+---
+--- | returned | the job |
+--- |---|---|
+--- | a value, or nothing | completed, with that `result` (or null) |
+--- | `nil, err`, or an error raised | failed: retried, after `err.retry_after` if given |
+--- | `nil, candy.permanent("why")` | dead at once |
+--- | `job:snooze("5m")` | comes back later; nothing is counted |
+---
+--- ## The shape of a payload
+---
+--- It names a type a field: `string integer number boolean table any`, with `?` behind it
+--- when the field may be absent, `[]` for a list; nested tables are objects. Or a JSON
+--- Schema (2020-12) by `{ schema = { ... } }`. A payload is checked when it comes in and
+--- again before the task runs. A JSON null reads as `nil`.
+---
+--- ```lua
+--- -- scripts/shapes.lua
+--- local candy = require("candy")
+---
+--- candy.task("publish_later", {
+---   payload = {
+---     text = "string",
+---     channels = "string[]",
+---     media = { url = "string", width = "integer?" },
+---     at = "any?",
+---   },
+---   max_retries = 5, timeout = "2m", queue = "social",
+--- }, function(job)
+---   if #job.payload.channels == 0 then
+---     return nil, candy.permanent("no channel was chosen")
+---   end
+---   return { channels = #job.payload.channels }
+--- end)
+--- ```
 
 local function shape(value)
   if type(value) == "table" then
@@ -12,6 +52,17 @@ local function shape(value)
   end
   return nil, 'a table such as { repo = "string", since = "string?" }'
 end
+
+---@class candy.TaskOptions
+---@field payload table?  its shape, as above; any object by default
+---@field additional boolean?  true: fields that are not declared are allowed
+---@field max_retries integer?  how often it is tried again after a failure; 3 by default
+---@field timeout candy.Duration?  how long an attempt may take; "5m" by default
+---@field queue string?  where its jobs wait; "default" by default
+---@field priority integer?  smaller runs first; 0 by default
+---@field rerun boolean?  false: never again by itself once it began and was lost; true by
+---  default
+---@field description string?  a text for people
 
 local OPTIONS = {
   payload = shape,
@@ -33,7 +84,7 @@ end
 
 local function compile_payload(where, declaration)
   local additional = declaration.additional == true
-  local schema, problem = payload.compile(declaration.payload, additional)
+  local schema, problem = shapes.compile(declaration.payload, additional)
   local text
   if schema then
     text, problem = core.encode(schema)
@@ -47,21 +98,32 @@ local function compile_payload(where, declaration)
   declaration.schema = schema
 end
 
-local function handle(name)
-  return frozen.freeze({
-    name = name,
-    enqueue = function(_, value, opts)
-      return queue.push(name, value, opts)
-    end,
-  }, ('task "%s"'):format(name))
+--- A declared task. Where a task's name is asked for, this serves as well.
+---@class candy.Task
+---@field name string
+local methods = {}
+
+--- Enqueues a job of it, as candy.queue.push.
+---@param payload table?  {} by default
+---@param opts candy.EnqueueOptions?
+---@return string? id, candy.Error? err
+function methods.enqueue(task, payload, opts)
+  return queue.push(task, payload, opts)
 end
 
---- Declares a task.
+local function handle(name)
+  return frozen.freeze({ name = name, enqueue = methods.enqueue },
+    ('task "%s"'):format(name))
+end
+
+--- Declares a task: code with a name, which jobs run. Only at a file's top level.
+---
+--- Any option that is not known is an error that names the file and line.
 ---@param name string  letters, digits and _ . : -
----@param opts table|function  payload, additional, max_retries, timeout, queue, priority,
----  rerun, description; may be left out
----@param fn fun(job: table): any, any
----@return table handle  with `name` and `enqueue(payload, opts)`
+---@param opts candy.TaskOptions  may be left out
+---@param fn fun(job: candy.Job): any, any
+---@return candy.Task task  a handle
+---@overload fun(name: string, fn: fun(job: candy.Job): any, any): candy.Task
 return function(name, opts, fn, ...)
   script.check_declares("candy.task")
   check_name(name)

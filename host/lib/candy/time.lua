@@ -4,11 +4,15 @@ local errors = require("candy.error")
 local frozen = require("candy.frozen")
 local options = require("candy.options")
 
-local time = { now = core.now }
+local time = {
+  --- Milliseconds since 1970 UTC.
+  ---@return integer ms
+  now = core.now,
+}
 
 --- Milliseconds as "2026-11-22T08:00:00.000Z".
 ---@param ms number
----@return string
+---@return string text
 function time.format(ms)
   local text = type(ms) == "number" and core.format(ms)
   if not text then
@@ -20,7 +24,7 @@ end
 
 --- Reads RFC 3339, with any offset.
 ---@param text string
----@return number? ms, table? err
+---@return integer? ms, candy.Error? err  code `bad_time`
 function time.parse(text)
   local ms = type(text) == "string" and core.parse(text)
   if not ms then
