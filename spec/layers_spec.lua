@@ -14,6 +14,7 @@ local LAYERS = {
   store = { folders = "base loop", libraries = "jansson uv sqlite" },
   log = { folders = "base loop", headers = "store/store.h", libraries = "jansson uv" },
   net = { folders = "base loop", libraries = "jansson uv llhttp" },
+  ["net/client"] = { folders = "base loop", libraries = "curl uv" },
   frame = { folders = "base loop", libraries = "jansson uv" },
   queue = { folders = "base loop", headers = "store/store.h", libraries = "jansson uv" },
   vault = { folders = "base conf log", libraries = "jansson sodium" },
@@ -27,8 +28,7 @@ local LAYERS = {
     libraries = "jansson uv sodium",
   },
   lua = {
-    folders = "base loop frame",
-    headers = "net/client*",
+    folders = "base loop frame net/client",
     libraries = "lua jansson sodium uv expat",
   },
   cli = {
@@ -38,6 +38,7 @@ local LAYERS = {
 }
 
 local LIBRARIES = {
+  ["curl/curl.h"] = "curl",
   ["expat.h"] = "expat",
   ["jansson.h"] = "jansson",
   ["llhttp.h"] = "llhttp",
@@ -93,9 +94,18 @@ local function library_fault(file, layer, header)
   return nil
 end
 
+-- The layer that a path below host/ belongs to: the longest folder of the table.
+local function folder_of(path)
+  local folder = path:match("^(.*)/[^/]*$")
+  while folder and folder:find("/", 1, true) and not LAYERS[folder] do
+    folder = folder:match("^(.*)/")
+  end
+  return folder
+end
+
 -- Why a file of `folder` may not include "header", or nil.
 local function header_fault(folder, layer, header)
-  local target = header:match("^(.-)/") or folder
+  local target = folder_of(header) or folder
   if header:find("..", 1, true) then
     return "climbs out of its folder"
   end
@@ -109,7 +119,7 @@ local function header_fault(folder, layer, header)
 end
 
 local function include_fault(file, line)
-  local folder = file:match("^(.-)/") or ""
+  local folder = folder_of(file) or ""
   local layer = LAYERS[folder]
   local bracket, header = line:match('^%s*#%s*include%s*([<"])([^>"]+)[>"]')
   if not header then
@@ -189,7 +199,9 @@ describe("the layers of host/", function()
     assert.are.equal(1, #faults_of("queue/claim.c", '#include "store/sqlite.h"'))
     assert.are.equal(0, #faults_of("queue/claim.c", '#include "store/store.h"'))
     assert.are.equal(1, #faults_of("lua/l_http.c", '#include "net/server.h"'))
-    assert.are.equal(0, #faults_of("lua/l_http.c", '#include "net/client.h"'))
+    assert.are.equal(0, #faults_of("lua/l_http.c", '#include "net/client/client.h"'))
+    assert.are.equal(1, #faults_of("net/client/hop.c", '#include "net/server.h"'))
+    assert.are.equal(1, #faults_of("net/server.c", '#include "net/client/client.h"'))
   end)
 
   it("are broken by a path that climbs, and by a folder that nobody placed", function()
@@ -212,6 +224,7 @@ describe("the built programs", function()
   it("are a worker without store and server", function()
     local libraries = needed("candy-worker")
     assert.is_nil(libraries:match("libsqlite[^\n]*"))
+    assert.is_nil(libraries:match("libcurl[^\n]*")) -- opened when it is needed
     assert.is_nil(libraries:match("libllhttp[^\n]*"))
     assert.is_nil(defines("candy-worker", "llhttp_"))
     assert.is_nil(defines("candy-worker", "sqlite3_"))

@@ -45,6 +45,7 @@ struct host {
   struct store *store;
   struct queue *queue;
   struct pool *pool;
+  json_t *outgoing; /* of the pool's config */
   struct watch *watch;
   struct keys *keys;
   struct api *api;
@@ -261,9 +262,27 @@ static int cores(void)
   return n > 0 && n < 1024 ? (int)n : 1;
 }
 
+static json_t *texts(char *const *items, size_t count)
+{
+  json_t *list = json_array();
+  for (size_t i = 0; i < count; i++)
+    json_array_append_new(list, json_string(items[i]));
+  return list;
+}
+
+/* What workers must know to make HTTP requests. A new reference. */
+static json_t *outgoing_of(const struct conf *c)
+{
+  return json_pack("{s:s?, s:s?, s:o, s:o}", "proxy", c->outgoing_proxy, "ca_file",
+                   c->outgoing_ca_file, "no_proxy",
+                   texts(c->outgoing_no_proxy, c->n_outgoing_no_proxy), "private_allow",
+                   texts(c->outgoing_private_allow, c->n_outgoing_private_allow));
+}
+
 static void make_pool(struct host *h)
 {
   const struct conf *c = h->conf;
+  h->outgoing = outgoing_of(c);
   struct pool_config config = {
       .workers = c->workers ? (int)c->workers : cores(),
       .slots = (int)c->worker_slots,
@@ -280,6 +299,7 @@ static void make_pool(struct host *h)
       .process_max = (int)c->process_max,
       .mark = h->mark,
       .log_level = c->log_level,
+      .outgoing = h->outgoing,
       .data = h->data,
       .ready = pool_ready,
       .stopped = pool_stopped,
@@ -519,6 +539,7 @@ static void release(struct host *h)
     store_close(&h->store);
   watch_free(&h->watch);
   pool_free(&h->pool);
+  json_decref(h->outgoing);
   queue_free(&h->queue);
   uv_run(&h->loop, UV_RUN_DEFAULT);
   api_free(&h->api);

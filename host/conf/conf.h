@@ -41,6 +41,12 @@ struct conf {
   int64_t stop_grace;
   int64_t http_body_max;
   int64_t http_connections_max;
+  char *outgoing_proxy; /* NULL: none; never printed */
+  char **outgoing_no_proxy;
+  size_t n_outgoing_no_proxy;
+  char **outgoing_private_allow;
+  size_t n_outgoing_private_allow;
+  char *outgoing_ca_file; /* NULL: the system's */
   char **process_allow;
   size_t n_process_allow;
   int64_t process_memory;

@@ -26,6 +26,7 @@ struct setting {
   const char *name;
   size_t offset;        /* of its member in struct conf */
   size_t count;         /* of a list's length there */
+  char separator;       /* between a list's items in text; 0: a colon */
   const char *fallback; /* the default as one writes it in the environment, or NULL */
   int64_t least, most;  /* of a number, or of a list's length, both included */
   const char *words;    /* separated by blanks */

@@ -214,12 +214,13 @@ int value_append(struct conf *conf, const struct setting *setting, const char *i
 static int put_list_text(struct conf *conf, const struct setting *setting,
                          const char *text, struct err *err)
 {
+  const char separator[2] = {setting->separator ? setting->separator : ':', 0};
   char *copy = mem_strdup(text);
   char *rest = copy;
   char *item;
   int status = 0;
   value_clear(conf, setting);
-  while (status == 0 && (item = strsep(&rest, ":")))
+  while (status == 0 && (item = strsep(&rest, separator)))
     status = value_append(conf, setting, item, err);
   free(copy);
   return status;

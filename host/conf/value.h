@@ -7,7 +7,7 @@
 #include "conf/setting.h"
 
 /* Both return -1 with a text that begins with "must be" or "is", to follow the place. In
- * text a list's items are separated by colons. */
+ * text a list's items are separated by the setting's separator. */
 int value_from_text(struct conf *conf, const struct setting *setting, const char *text,
                     struct err *err);
 int value_from_json(struct conf *conf, const struct setting *setting, const json_t *value,

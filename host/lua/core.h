@@ -20,6 +20,7 @@ void core_xml(lua_State *L);
 void core_crypto(lua_State *L);
 void core_cron(lua_State *L);
 void core_fiber(lua_State *L);
+void core_http(lua_State *L);
 void core_file(lua_State *L);
 void core_process(lua_State *L);
 

@@ -21,6 +21,13 @@ EMBED(lua_event, CANDY_SOURCE "/lib/candy/event.lua");
 EMBED(lua_fiber, CANDY_SOURCE "/lib/candy/fiber.lua");
 EMBED(lua_file, CANDY_SOURCE "/lib/candy/file.lua");
 EMBED(lua_frozen, CANDY_SOURCE "/lib/candy/frozen.lua");
+EMBED(lua_http, CANDY_SOURCE "/lib/candy/http.lua");
+EMBED(lua_http_body, CANDY_SOURCE "/lib/candy/http_body.lua");
+EMBED(lua_http_events, CANDY_SOURCE "/lib/candy/http_events.lua");
+EMBED(lua_http_follow, CANDY_SOURCE "/lib/candy/http_follow.lua");
+EMBED(lua_http_request, CANDY_SOURCE "/lib/candy/http_request.lua");
+EMBED(lua_http_response, CANDY_SOURCE "/lib/candy/http_response.lua");
+EMBED(lua_http_retry, CANDY_SOURCE "/lib/candy/http_retry.lua");
 EMBED(lua_init, CANDY_SOURCE "/lib/candy/init.lua");
 EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
 EMBED(lua_json, CANDY_SOURCE "/lib/candy/json.lua");
@@ -58,6 +65,13 @@ static const struct module {
     {"candy.fiber", lua_fiber_start, lua_fiber_end},
     {"candy.file", lua_file_start, lua_file_end},
     {"candy.frozen", lua_frozen_start, lua_frozen_end},
+    {"candy.http", lua_http_start, lua_http_end},
+    {"candy.http_body", lua_http_body_start, lua_http_body_end},
+    {"candy.http_events", lua_http_events_start, lua_http_events_end},
+    {"candy.http_follow", lua_http_follow_start, lua_http_follow_end},
+    {"candy.http_request", lua_http_request_start, lua_http_request_end},
+    {"candy.http_response", lua_http_response_start, lua_http_response_end},
+    {"candy.http_retry", lua_http_retry_start, lua_http_retry_end},
     {"candy.job", lua_job_start, lua_job_end},
     {"candy.json", lua_json_start, lua_json_end},
     {"candy.kv", lua_kv_start, lua_kv_end},
@@ -143,6 +157,7 @@ static void open_core(lua_State *L)
   core_crypto(L);
   core_cron(L);
   core_fiber(L);
+  core_http(L);
   core_file(L);
   core_process(L);
 }

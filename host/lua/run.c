@@ -17,6 +17,7 @@
 
 #include "base/json.h"
 #include "lua/child.h"
+#include "lua/http.h"
 #include "lua/l_log.h"
 #include "lua/slot.h"
 #include "lua/tasks.h"
@@ -143,6 +144,7 @@ static void read_settings(struct worker *w, const json_t *init)
   s->result_max = (size_t)jx_int(init, "result_max", INT64_C(1) << 20);
   s->timeout_ms = jx_int(init, "timeout_ms", 300000);
   s->log_level = log_level(jx_str(init, "log_level", "info"));
+  s->outgoing = json_incref(json_object_get(init, "outgoing"));
   read_process_settings(s, init);
   size_t i;
   json_t *path;
@@ -266,11 +268,13 @@ static void release(struct worker *w)
   lua_close(w->L);
   tasks_free(&w->tasks);
   turn_fini(w);
+  http_fini(w);
   orphans_fini(&w->orphans);
   channel_free(&w->channel);
   uv_run(&w->loop, UV_RUN_DEFAULT);
   orphans_end(&w->orphans);
   uv_loop_close(&w->loop);
+  json_decref(w->settings.outgoing);
   free(w->slots);
   free(w->places);
   free(w->scripts);

@@ -18,6 +18,7 @@
 #ifndef CANDY_LUA_WORKER_H
 #define CANDY_LUA_WORKER_H
 
+#include <jansson.h>
 #include <lua.h>
 #include <stdbool.h>
 #include <uv.h>
@@ -31,6 +32,7 @@
 #include "lua/memory.h"
 
 struct children;
+struct client;
 struct fiber;
 struct slot;
 struct tasks;
@@ -48,6 +50,7 @@ struct settings { /* of INIT */
   size_t memory_max, result_max;
   int64_t timeout_ms; /* of tasks that say nothing */
   int log_level;      /* enum log_level */
+  json_t *outgoing;   /* of HTTP requests; may be NULL */
   char *tmp;          /* the folder that jobs' folders are made below */
   int64_t file_job_max;
   char **process_allow; /* ends with NULL */
@@ -76,6 +79,7 @@ struct worker {
   struct script *scripts; /* in the bundle's order */
   size_t script_count;
   struct tasks *tasks;
+  struct client *http; /* NULL until the first request */
 
   lua_State *L;
   int loading;  /* depth of files that are being run: there, nothing waits */

@@ -134,6 +134,8 @@ void pool__send_init(struct process *process, const struct pool_config *c,
       generation, "slots", c->slots, "memory_max", (json_int_t)c->memory, "result_max",
       (json_int_t)c->result_max, "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
       c->env, "log_level", c->log_level, "exclude", exclude);
+  if (c->outgoing)
+    json_object_set(init, "outgoing", c->outgoing);
   add_files_and_programs(init, c);
   char *text = jx_dump(init, &len);
   process_send(process, MESSAGE_INIT, text, len);

@@ -38,6 +38,7 @@ struct pool_config {
   int64_t result_max;
   struct catalog_defaults defaults;
   const char *env, *log_level;
+  json_t *outgoing; /* for HTTP requests of scripts; may be NULL, stays the caller's */
   const char *data; /* the folder of the last good copy; NULL: none is kept */
   const char *tmp;  /* the folder of jobs' temporary folders */
   int64_t file_job_max;

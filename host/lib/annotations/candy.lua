@@ -130,6 +130,89 @@ function Job:snooze(duration) end
 ---@field type string|candy.Task  a task's name or handle
 ---@field payload table?  {} by default
 
+--- What a request is made of.
+---@class candy.http.Options
+---@field url string?  "https://host/path"; candy.http.request needs it here
+---@field method string?  "GET" by default
+---@field query table|string|nil  added to the URL; { tag = { "a", "b" } } repeats a name
+---@field headers table?  texts by name, or lists of texts
+---@field body any  a text, a function that returns pieces and nil at the end, or a file
+---@field json any  a value, sent as JSON
+---@field form table|string|nil  sent as a form (application/x-www-form-urlencoded)
+---@field multipart table[]?  parts { name, value } or { name, content, filename, type }, whose content is what a body can be
+---@field auth table?  { bearer = token }, or { user = name, password = word }
+---@field timeout string|number|nil  for everything but the wait for its turn ("30s"; none for streams)
+---@field connect_timeout string|number|nil  resolving, connecting, TLS ("10s")
+---@field first_byte_timeout string|number|nil  of the answer ("30s" for streams, else none)
+---@field idle_timeout string|number|nil  the longest silence in a body ("60s" for streams, else none)
+---@field redirects number|boolean|nil  how many are followed (10); false: they are answers like others
+---@field downgrade boolean?  true: redirects may lead from https to http
+---@field max_bytes string|number|nil  the largest body, decompressed ("10mb"; any for streams)
+---@field retries number|table|nil  how often to try again (0), or { max = 3, on = { 429, "timeout" }, max_wait = "60s", any_method = false }. Tried again are 429 and requests that never reached the server; with GET, HEAD, OPTIONS, PUT, DELETE or any_method also lost connections, time-outs, 502, 503 and 504; `on` names others. A Retry-After is honoured up to max_wait and the job's own time. A body that is a stream is never sent twice
+---@field guard boolean?  true, for URLs that users give: nothing private is reached, whatever the name, its addresses or redirects say, and no proxy is used. By default the URL itself may be private, and redirects to other hosts may not. false: no check
+---@field proxy boolean?  false: past the proxy of the settings
+---@field stream boolean?  return when the head has come, as candy.http.stream does
+---@field expect string?  "ok": other statuses than 200 to 299 are errors, as res:check() has them
+
+--- The answer to a request.
+---@class candy.http.Response
+---@field status number  200, 404 ...
+---@field ok boolean  whether the status is 200 to 299
+---@field headers table  texts by name in any case; res.headers:all("set-cookie")
+---@field body string?  unless it is a stream
+---@field url string  after redirects
+---@field redirects number  how many there were
+---@field version string  of HTTP: "1.1", "2"
+---@field timings table  milliseconds: connect, first_byte, total, and line: until its turn came
+local Response = {}
+
+--- The next piece of a streamed body, as large as it came (256 KB at most).
+---@return string? bytes  nil at the end; nil, err when the rest is lost
+---@return table? err
+function Response:read() end
+
+--- Goes through the pieces of a streamed body: `for bytes in res:chunks() do`. Raises an
+--- error value when the rest is lost, so that half a body is never taken for a whole.
+---@return fun(): string?
+function Response:chunks() end
+
+--- Goes through the lines of a body, without their ends (LF or CRLF). Raises an error
+--- value when the rest is lost, or a line is longer than 1 MB.
+---@return fun(): string?
+function Response:lines() end
+
+--- Goes through the events of a stream of server-sent events: `for event in res:events()
+--- do`. Raises an error value when the rest is lost, or an event is larger than 1 MB.
+---@param last_id string?  what `id` is until the stream says another
+---@return fun(): candy.http.Event?
+function Response:events(last_id) end
+
+--- The whole body: of a stream, what was not read yet.
+---@return string? text
+---@return table? err
+function Response:text() end
+
+--- The body as JSON.
+---@return any value  code "bad_json" with line and column
+---@return table? err
+function Response:json() end
+
+--- The response itself when its status is 200 to 299, else an error: `return res:check()`
+--- lets a job's retries do the rest, after the time that the server asks for.
+---@return candy.http.Response? res  code "http_503", status, and retry_after in seconds when the server says it
+---@return table? err
+function Response:check() end
+
+--- Ends a stream before its end.
+function Response:close() end
+
+--- One server-sent event.
+---@class candy.http.Event
+---@field event string  "message" unless the server says another
+---@field data string
+---@field id string  the last that the server has sent, or ""
+---@field retry number?  milliseconds to wait before connecting again
+
 ---@class candy.LogSearch
 ---@field level "debug"|"info"|"warn"|"error"|nil  it and what is worse
 ---@field type string|string[]|nil  of a task, or of several
@@ -329,6 +412,9 @@ candy.db = {}
 ---@class candy.file
 candy.file = {}
 
+---@class candy.http
+candy.http = {}
+
 ---@class candy.json
 candy.json = {}
 
@@ -524,6 +610,93 @@ function candy.queue.push(task, payload, opts) end
 ---@return string[]? ids
 ---@return candy.Error? err
 function candy.queue.push_many(jobs) end
+
+--- Makes a request and waits for its answer.
+---
+--- An answer with any status is a response: look at res.ok, or ask for `expect = "ok"`.
+--- nil, err means that there was none, or not a whole one. err.code is one of:
+--- `bad_encoding` `bad_header` `bad_method` `bad_response` `bad_url` `closed_early`
+--- `closed_mid_body` `connect_failed` `connect_timeout` `dns_failed` `insecure_redirect`
+--- `private_address` `proxy_failed` `redirect_with_body` `timeout` `tls_failed`
+--- `too_large` `too_many_redirects` `too_many_requests`. Those about the request itself
+--- (`bad_url`, `bad_method`, `bad_header`) are permanent: returned by a job, they send it
+--- to the dead letters at once.
+---@param opts candy.http.Options
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.request(opts) end
+
+--- GET. See candy.http.request for the options and the errors; so for the others.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.get(url, opts) end
+
+--- HEAD: the headers of a GET, without its body.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.head(url, opts) end
+
+--- POST.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.post(url, opts) end
+
+--- PUT.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.put(url, opts) end
+
+--- PATCH.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.patch(url, opts) end
+
+--- DELETE.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.delete(url, opts) end
+
+--- A request whose body is read as it comes: res:chunks(), res:lines(), res:events(),
+--- res:read(), or res:text() and res:json() for all of it (within max_bytes, 10 MB).
+--- Nothing is read faster than the script takes it. A stream that is not read to its end
+--- is closed by res:close(), or with the job.
+---@param url string
+---@param opts candy.http.Options?
+---@return candy.http.Response? res
+---@return table? err
+function candy.http.stream(url, opts) end
+
+--- Goes through server-sent events, and connects again when the connection is lost:
+--- `for event in candy.http.events(url) do`. Each is { event, data, id, retry }, as
+--- res:events() of a stream gives them. Connecting again waits as the server asks (3 s by
+--- default, longer after each failure) and sends Last-Event-ID. It ends when the server
+--- answers 204; it raises an error value when the answer is no stream of events, unless
+--- its status is 429 or 500 and above.
+---@param url string
+---@param opts table?  last_event_id: where to go on; reconnect: false raises when the connection is lost, and ends when the stream does; idle_timeout: the longest silence ("5m"); and the options of candy.http.request
+---@return fun(): candy.http.Event?
+function candy.http.events(url, opts) end
+
+--- Bounds the requests to a host: those beyond wait for their turn, in order. The limit
+--- holds for the requests of one worker, and replaces what was said before; at most
+--- 10,000 requests wait in all (then: code "too_many_requests").
+---@param host string  "api.example.com", or with a port "localhost:8080"
+---@param opts table  concurrency: how many at a time; rate: "10/s", "100/m", "5/10s" (as many may go at once, and then one whenever its share of the time is over)
+---@return boolean? ok  code "too_many_limits" beyond 1,000 hosts
+---@return table? err
+function candy.http.limit(host, opts) end
 
 --- What helps to find a fault, and is left out by default.
 ---@param message any

@@ -16,6 +16,7 @@ local candy = {
   db = require("candy.db"),
   emit = event.emit,
   file = require("candy.file"),
+  http = require("candy.http"),
   json = require("candy.json"),
   kv = require("candy.kv"),
   lock = require("candy.lock"),

@@ -51,6 +51,8 @@ describe("settings", function()
       ["keep.logs"] = 30 * 86400000, ["keep.logs_max"] = 1000000,
       stop_grace = 30000, ["http.body_max"] = 5 * 2 ^ 20,
       ["http.connections_max"] = 10000, ["log.level"] = "info", admin_key = cjson.null,
+      ["outgoing.proxy"] = cjson.null, ["outgoing.ca_file"] = cjson.null,
+      ["outgoing.no_proxy"] = {}, ["outgoing.private_allow"] = {},
       seal_key = cjson.null,
       ["log.folder"] = "logs", ["log.file_max"] = 50 * 1024 * 1024,
       ["log.file_age"] = 86400000, ["log.files_kept"] = 10,
