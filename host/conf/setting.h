@@ -26,13 +26,13 @@ struct setting {
   const char *name;
   size_t offset;        /* of its member in struct conf */
   size_t count;         /* of a list's length there */
-  char separator;       /* between a list's items in text; 0: a colon */
   const char *fallback; /* the default as one writes it in the environment, or NULL */
   int64_t least, most;  /* of a number, or of a list's length, both included */
   const char *words;    /* separated by blanks */
   const char *flag;     /* without its dashes; NULL: none */
   const char *argument; /* the flag's, as help shows it */
   enum setting_kind kind;
+  char separator;    /* between a list's items in text; 0: a colon */
   bool not_in_files; /* has no place in conf files */
   bool is_secret;    /* its value never stands in a message */
   const char *help;

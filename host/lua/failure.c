@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "lua/ljson.h"
 #include "base/utf8.h"
+#include "lua/ljson.h"
 
 #define MESSAGE_MAX   ((size_t)16 * 1024)
 #define TRACEBACK_MAX ((size_t)8 * 1024)

@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/trace.h"
+#include "base/utf8.h"
 #include "lua/core.h"
 #include "lua/slot.h"
-#include "base/utf8.h"
 
 /* Unsent bytes from which on a line makes its job wait. */
 #define PENDING_WAIT ((size_t)1024 * 1024)

@@ -1,7 +1,7 @@
 /* core: the files of the bundle. */
 #include "base/clock.h"
-#include "lua/core.h"
 #include "base/utf8.h"
+#include "lua/core.h"
 #include "lua/worker.h"
 
 /* A path as texts of any kind can hold it: what is not UTF-8 is put as "?". */

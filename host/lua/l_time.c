@@ -13,7 +13,8 @@ static int now(lua_State *L)
 /* clock() -> ms that only ever go on */
 static int mono(lua_State *L)
 {
-  lua_pushnumber(L, (lua_Number)(clock_mono_ns() / CLOCK_MS));
+  int64_t ms = clock_mono_ns() / CLOCK_MS;
+  lua_pushnumber(L, (lua_Number)ms);
   return 1;
 }
 

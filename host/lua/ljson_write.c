@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/integer.h"
 #include "base/utf8.h"
+#include "lua/integer.h"
 
 struct writer {
   lua_State *L;
