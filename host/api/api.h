@@ -19,6 +19,7 @@
 #include "api/keys.h"
 #include "net/http.h"
 #include "queue/queue.h"
+#include "trigger/settings.h"
 #include "worker/pool.h"
 
 struct api;
@@ -28,6 +29,7 @@ struct api_parts {
   struct queue *queue;
   struct pool *pool;
   struct keys *keys;
+  const struct settings *settings;
   uv_loop_t *loop;
 };
 

@@ -67,14 +67,15 @@ static void health_known(struct store_op *op)
   bool good = op->status == 0 && is_ready(h->api);
   const char *status = h->api->draining ? "stopping" : good ? "ok" : "unhealthy";
   http_reply_json(h->req, good ? 200 : 503,
-                  json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "status", status,
+                  json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "status", status,
                             "version", CANDY_VERSION, "uptime_ms",
                             (json_int_t)(clock_wall_ms() - h->api->started_ms), "store",
                             op->status < 0 ? op->err->code
                             : trouble[0]   ? trouble
                                            : "ok",
                             "workers", workers_json(&pool), "queue",
-                            queue_json(&h->op, &pool), "scripts", scripts_json(h->api)));
+                            queue_json(&h->op, &pool), "scripts", scripts_json(h->api),
+                            "settings", settings_json(h->api->parts.settings)));
   store_op_fini(op);
   free(h);
 }

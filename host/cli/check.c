@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/pool_settings.h"
 #include "queue/catalog.h"
 #include "worker/inspect.h"
 
@@ -58,21 +59,15 @@ int cmd_check(struct conf *conf, const struct cli_args *args)
 {
   struct err err;
   struct sources sources;
-  struct pool_config config = {
-      .slots = 1,
-      .memory = conf->worker_memory,
-      .stall_ms = conf->worker_stall,
-      .result_max = conf->worker_result_max,
-      .defaults = {(int)conf->task_max_retries, conf->task_timeout},
-      .env = conf->env,
-      .log_level = conf->log_level};
   if (sources_read(&sources, conf->scripts, conf->n_scripts, &err) < 0)
     return cli_fail_err(CLI_FAILED, &err);
+  struct pool_config config = {.settings = pool_settings_of(conf), .env = conf->env};
   json_t *manifest = worker_inspect(&sources, &config, &err);
   sources_fini(&sources);
+  json_decref(config.settings.told);
   if (!manifest)
     return cli_fail_err(CLI_FAILED, &err);
-  int status = print_manifest(manifest, &config.defaults, args);
+  int status = print_manifest(manifest, &config.settings.defaults, args);
   json_decref(manifest);
   return status;
 }

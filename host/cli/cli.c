@@ -51,7 +51,7 @@ static int unknown_command(const char *word)
                   word, nearest_hint(&nearest, "candy ", hint));
 }
 
-static struct conf *load(const struct cli_args *args, struct err *err)
+struct conf *cli_load_conf(const struct cli_args *args, struct err *err)
 {
   struct conf_flag *flags = mem_alloc(args->n_options * sizeof *flags);
   struct conf_input input = {
@@ -67,7 +67,7 @@ static struct conf *load(const struct cli_args *args, struct err *err)
 static int run_with_conf(const struct cli_args *args)
 {
   struct err err = {0};
-  struct conf *conf = load(args, &err);
+  struct conf *conf = cli_load_conf(args, &err);
   if (!conf)
     return cli_fail_err(strcmp(err.code, "usage") == 0 ? CLI_USAGE : CLI_FAILED, &err);
   int code = args->command->run(conf, args);

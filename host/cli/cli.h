@@ -47,6 +47,10 @@ struct cli_command {
 
 int cli_main(int argc, char **argv);
 
+/* The settings with these flags above all; or NULL with err. Keeps no state: any thread
+ * may do it. */
+struct conf *cli_load_conf(const struct cli_args *args, struct err *err);
+
 /* The value of a flag, or NULL when it was not given. */
 const char *cli_option(const struct cli_args *args, const char *name);
 

@@ -49,14 +49,15 @@ int help_command(const struct cli_command *command)
 static int help_settings(void)
 {
   static const struct table_column columns[] = {
-      {"SETTING", NULL}, {"VARIABLE", NULL}, {"DEFAULT", NULL}, {"", NULL}};
-  struct table *table = table_new(columns, 4);
+      {"SETTING", NULL}, {"VARIABLE", NULL}, {"DEFAULT", NULL}, {"", NULL}, {"", NULL}};
+  struct table *table = table_new(columns, 5);
   for (size_t i = 0; i < setting_count; i++) {
     const struct setting *setting = &setting_table[i];
     char variable[64];
     table_add(table, setting->not_in_files ? "" : setting->name);
     table_add(table, setting_env_name(setting, variable));
     table_add(table, setting->fallback ? setting->fallback : "");
+    table_add(table, setting->live ? "live" : "");
     table_add(table, setting->help);
   }
   table_print(table, stdout);

@@ -1,5 +1,5 @@
-/* Putting a host together: see host.h for the order. */
-#include "cli/host.h"
+/* Putting a host together: see host.h for the order, host_.h for what is elsewhere. */
+#include "cli/host_.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,57 +9,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "api/api.h"
-#include "api/keys.h"
 #include "base/clock.h"
 #include "log/log.h"
 #include "loop/lock.h"
-#include "loop/orphans.h"
-#include "net/http.h"
-#include "queue/event.h"
-#include "queue/queue.h"
-#include "store/store.h"
-#include "trigger/watch.h"
-#include "vault/vault.h"
 #include "worker/leftovers.h"
-#include "worker/pool.h"
 
 #define SETTLE_MS    5000 /* for finishes that a full disk holds up at the stop */
 #define ORPHANS_MS   1000 /* for launchers whose worker is gone to end what they run */
 #define CLOSE_MS     2000 /* for clients that still read their answer */
 #define KEY_SHORT    16   /* a chosen key with less characters is warned of */
 #define PATH_LONGEST 480  /* SQLite opens no longer ones */
-
-struct host {
-  const struct conf *conf;
-  int (*ready)(const struct host_ready *info);
-  uv_loop_t loop;
-  uv_signal_t signals[3];
-  uv_timer_t settle;
-  int64_t settle_until_ns;
-
-  struct sources sources;
-  struct vault *vault;
-  struct store *store;
-  struct queue *queue;
-  struct pool *pool;
-  json_t *outgoing; /* of the pool's config */
-  struct watch *watch;
-  struct keys *keys;
-  struct api *api;
-  struct http_server *server;
-  struct store_recover recover;
-
-  struct orphans orphans;
-  char mark[64]; /* of all that jobs run */
-  char *data, *tmp, *url;
-  int port;
-  bool is_ready, stopping, closing;
-  int status;
-  struct err err; /* why it ends with status -1 */
-};
 
 static void stop(struct host *h);
 
@@ -70,114 +30,6 @@ static void fail(struct host *h, const struct err *err)
     h->err = *err;
   }
   stop(h);
-}
-
-/* ---- the log of the parts ---- */
-
-static void log_pool(void *arg, enum pool_level level, json_t *fields, const char *text)
-{
-  static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
-
-  (void)arg;
-  log_line(levels[level], fields, "%s", text);
-}
-
-static void log_watch(void *arg, const char *text)
-{
-  (void)arg;
-  log_line(LOG_WARN, NULL, "%s", text);
-}
-
-static void log_worker(void *arg, const char *worker, const char *body, size_t len)
-{
-  (void)arg;
-  log_message(worker, body, len);
-}
-
-/* Handlers emit no events of their own jobs: one that fails would go on for ever. */
-static void emit_dead(struct host *h, const struct store_job *job, const char *error)
-{
-  const struct catalog *catalog = h->pool ? pool_catalog(h->pool) : NULL;
-  const struct catalog_task *task = catalog_find(catalog, job->type);
-  if (!catalog || (task && task->handler))
-    return;
-  json_t *cause = error ? jx_parse(error, strlen(error), NULL) : NULL;
-  event_emit(h->queue, catalog, "job.dead",
-             json_pack("{s:o, s:s, s:o?}", "id", jx_id(job->id), "type", job->type,
-                       "error", cause));
-}
-
-static void ended(void *arg, const struct store_job *job, const struct store_finish *end)
-{
-  log_ended(job, end);
-  if (end->outcome == STORE_FAIL)
-    emit_dead(arg, job, end->error);
-}
-
-static void log_trouble(void *arg, const struct err *err)
-{
-  (void)arg;
-  if (err)
-    log_line(LOG_ERROR, json_pack("{s:s}", "code", err->code),
-             "the store takes nothing in for now; ends of jobs wait in memory: %s",
-             err->text);
-  else
-    log_line(LOG_INFO, NULL, "the store takes things in again");
-}
-
-static void store_broke(void *arg, const struct err *err)
-{
-  (void)arg;
-  log_line(LOG_ERROR, NULL, "the store can't be trusted any more: %s", err->text);
-  log_close();
-  _exit(1); /* what was acknowledged is on disk; the next start reads it from there */
-}
-
-/* ---- what the workers do not have ---- */
-
-static int get_secret(void *arg, const char *name, struct buf *value, struct err *err)
-{
-  struct host *h = arg;
-  return vault_secret(h->vault, name, value, err);
-}
-
-static int seal(void *arg, const char *text, const char *context, struct buf *sealed,
-                struct err *err)
-{
-  struct host *h = arg;
-  return vault_seal(h->vault, text, context, sealed, err);
-}
-
-static int open_sealed(void *arg, const char *sealed, const char *context,
-                       struct buf *text, struct err *err)
-{
-  struct host *h = arg;
-  return vault_open(h->vault, sealed, context, text, err);
-}
-
-static void hide_secret(void *arg, const char *value)
-{
-  (void)arg;
-  log_hide(value);
-}
-
-static void rotate_logs(void *arg)
-{
-  (void)arg;
-  log_rotate();
-}
-
-static void scripts_event(void *arg, const char *name, const json_t *fields)
-{
-  struct host *h = arg;
-  event_emit(h->queue, pool_catalog(h->pool), name, json_deep_copy(fields));
-}
-
-static void wake_pool(void *arg)
-{
-  struct host *h = arg;
-  if (h->pool)
-    pool_wake(h->pool);
 }
 
 /* ---- starting, in order ---- */
@@ -203,7 +55,7 @@ static void key_added(void *arg, const char *made, const struct err *err)
     fail(h, err);
     return;
   }
-  int shown = h->ready(&info);
+  int shown = h->start.ready(&info);
   if (shown < 0)
     err_set(&why, "stdout", "cannot tell on standard output that the host is ready: %s%s",
             strerror(errno),
@@ -222,6 +74,7 @@ static void key_added(void *arg, const char *made, const struct err *err)
 static void sources_seen(void *arg, struct sources *sources, const struct err *err)
 {
   struct host *h = arg;
+  settings_judge(h->settings);
   if (err)
     pool_unreadable(h->pool, err);
   else
@@ -230,10 +83,11 @@ static void sources_seen(void *arg, struct sources *sources, const struct err *e
 
 static void watch_sources(struct host *h)
 {
-  struct watch_config config = {.scripts = h->conf->scripts,
+  struct watch_config config = {.settings = h->settings,
+                                .scripts = h->conf->scripts,
                                 .n_scripts = h->conf->n_scripts,
                                 .seen = sources_seen,
-                                .warn = log_watch,
+                                .warn = host__log_watch,
                                 .arg = h};
   h->watch = watch_new(&h->loop, &config);
 }
@@ -255,76 +109,6 @@ static void pool_ready(void *arg, const struct err *err)
 }
 
 static void pool_stopped(void *arg);
-
-static int cores(void)
-{
-  unsigned n = uv_available_parallelism();
-  return n > 0 && n < 1024 ? (int)n : 1;
-}
-
-static json_t *texts(char *const *items, size_t count)
-{
-  json_t *list = json_array();
-  for (size_t i = 0; i < count; i++)
-    json_array_append_new(list, json_string(items[i]));
-  return list;
-}
-
-/* What workers must know to make HTTP requests. A new reference. */
-static json_t *outgoing_of(const struct conf *c)
-{
-  return json_pack("{s:s?, s:s?, s:o, s:o}", "proxy", c->outgoing_proxy, "ca_file",
-                   c->outgoing_ca_file, "no_proxy",
-                   texts(c->outgoing_no_proxy, c->n_outgoing_no_proxy), "private_allow",
-                   texts(c->outgoing_private_allow, c->n_outgoing_private_allow));
-}
-
-static void make_pool(struct host *h)
-{
-  const struct conf *c = h->conf;
-  h->outgoing = outgoing_of(c);
-  struct pool_config config = {
-      .workers = c->workers ? (int)c->workers : cores(),
-      .slots = (int)c->worker_slots,
-      .memory = c->worker_memory,
-      .stall_ms = c->worker_stall,
-      .result_max = c->worker_result_max,
-      .defaults = {(int)c->task_max_retries, c->task_timeout},
-      .env = c->env,
-      .tmp = h->tmp,
-      .file_job_max = c->file_job_max,
-      .process_allow = c->process_allow,
-      .n_process_allow = c->n_process_allow,
-      .process_memory = c->process_memory,
-      .process_max = (int)c->process_max,
-      .mark = h->mark,
-      .log_level = c->log_level,
-      .outgoing = h->outgoing,
-      .data = h->data,
-      .ready = pool_ready,
-      .stopped = pool_stopped,
-      .message = log_worker,
-      .log = log_pool,
-      .vault = {get_secret, seal, open_sealed, hide_secret},
-      .rotate_logs = rotate_logs,
-      .event = scripts_event,
-      .arg = h,
-  };
-  h->pool = pool_new(&h->loop, &config, &h->sources);
-}
-
-static void make_queue(struct host *h)
-{
-  struct queue_config config = {.keep_completed_ms = h->conf->keep_completed,
-                                .keep_dead_ms = h->conf->keep_dead,
-                                .keep_logs_ms = h->conf->keep_logs,
-                                .keep_logs = h->conf->keep_logs_max,
-                                .wake = wake_pool,
-                                .ended = ended,
-                                .trouble = log_trouble,
-                                .arg = h};
-  h->queue = queue_new(&h->loop, h->store, &config);
-}
 
 static void warn_of_key(const struct host *h)
 {
@@ -349,7 +133,8 @@ static void keys_known(void *arg, struct keys *keys, const struct err *err)
     fail(h, err);
   } else if (!h->stopping) {
     warn_of_key(h);
-    h->api = api_new(&(struct api_parts){h->store, h->queue, h->pool, keys, &h->loop});
+    h->api = api_new(
+        &(struct api_parts){h->store, h->queue, h->pool, keys, h->settings, &h->loop});
     pool_start(h->pool, h->queue);
   }
 }
@@ -375,7 +160,7 @@ static int open_store(struct host *h, struct err *err)
 {
   struct store_config config = {.folder = h->data,
                                 .relaxed = h->conf->store_relaxed,
-                                .fatal = store_broke,
+                                .fatal = host__store_broke,
                                 .arg = h};
   return store_open(&h->store, &h->loop, h->conf->store, &config, err);
 }
@@ -422,8 +207,9 @@ static int start(struct host *h, struct err *err)
       open_store(h, err) < 0 || listen_tcp(h, err) < 0)
     return -1;
   log_attach(&h->loop, h->store);
-  make_pool(h);
-  make_queue(h);
+  host__make_settings(h);
+  host__make_pool(h, pool_ready, pool_stopped);
+  host__make_queue(h);
   h->recover.op = (struct store_op){.kind = STORE_RECOVER, .done = recovered, .arg = h};
   store_submit(h->store, &h->recover.op);
   return 0;
@@ -539,11 +325,11 @@ static void release(struct host *h)
     store_close(&h->store);
   watch_free(&h->watch);
   pool_free(&h->pool);
-  json_decref(h->outgoing);
   queue_free(&h->queue);
   uv_run(&h->loop, UV_RUN_DEFAULT);
   api_free(&h->api);
   keys_free(&h->keys);
+  settings_free(&h->settings);
   sources_fini(&h->sources);
   vault_free(&h->vault);
   orphans_end(&h->orphans);
@@ -553,10 +339,9 @@ static void release(struct host *h)
   free(h->url);
 }
 
-int host_run(const struct conf *conf, int (*ready)(const struct host_ready *info),
-             struct err *err)
+int host_run(const struct conf *conf, const struct host_start *how, struct err *err)
 {
-  struct host h = {.conf = conf, .ready = ready};
+  struct host h = {.conf = conf, .start = *how};
   if (sodium_init() < 0)
     return err_set(err, "crypto", "libsodium does not start on this machine");
   umask(0077); /* payloads are nobody else's */

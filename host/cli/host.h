@@ -17,11 +17,16 @@ struct host_ready {
   const char *admin_key; /* NULL unless it has just been made */
 };
 
-/* Runs until it is told to stop by SIGTERM or SIGINT. `ready` is called once; it
- * returns -1 (with errno) when it could not tell what it got. Returns 0,
- * or -1 with err. */
-int host_run(const struct conf *conf, int (*ready)(const struct host_ready *info),
-             struct err *err);
+struct host_start {
+  /* Called once; returns -1 (with errno) when it could not tell what it got. */
+  int (*ready)(const struct host_ready *info);
+  /* Gathers the settings again, as `conf` was. Called on a thread. */
+  struct conf *(*load)(void *arg, struct err *err);
+  void *load_arg;
+};
+
+/* Runs until it is told to stop by SIGTERM or SIGINT. Returns 0, or -1 with err. */
+int host_run(const struct conf *conf, const struct host_start *how, struct err *err);
 
 /* Locks the data folder, and the database where it lies elsewhere, for the life of the
  * process. Returns 0 and the folder's full path (the caller frees it), or -1 with err. */

@@ -44,16 +44,22 @@ static int ready(const struct host_ready *info)
   return -1;
 }
 
+static struct conf *load(void *arg, struct err *err)
+{
+  return cli_load_conf(arg, err);
+}
+
 int cmd_run(struct conf *conf, const struct cli_args *args)
 {
   struct err err;
-  (void)args;
+  struct cli_args given = *args;
+  struct host_start how = {.ready = ready, .load = load, .load_arg = &given};
   log_open(&(struct log_config){.level = conf->log_level,
                                 .folder = conf->log_folder,
                                 .file_max = conf->log_file_max,
                                 .file_age_ms = conf->log_file_age,
                                 .files_kept = (int)conf->log_files_kept});
-  int status = host_run(conf, ready, &err);
+  int status = host_run(conf, &how, &err);
   log_close();
   return status < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
 }

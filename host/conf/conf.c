@@ -217,6 +217,18 @@ static int apply_file(struct load *load, const char *path, struct err *err)
   return status < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
+const char *const conf_env_files[CONF_ENV_FILES] = {".env", ".env.local"};
+
+enum { MAIN_FILE, OVERLAY, ENV_FILES };
+
+void conf_files(const struct conf *conf, char *paths[CONF_FILES])
+{
+  paths[MAIN_FILE] = mem_printf("%s/candy.lua", conf->conf_dir);
+  paths[OVERLAY] = mem_printf("%s/%s.lua", conf->conf_dir, conf->env);
+  for (int i = 0; i < CONF_ENV_FILES; i++)
+    paths[ENV_FILES + i] = mem_strdup(conf_env_files[i]);
+}
+
 static int check_folder(const struct conf *conf, struct err *err)
 {
   struct stat st;
@@ -249,21 +261,19 @@ static int apply_files(struct load *load, struct err *err)
 {
   if (check_folder(load->conf, err) < 0)
     return -1;
-  char *main_file = mem_printf("%s/candy.lua", load->conf->conf_dir);
-  char *overlay = mem_printf("%s/%s.lua", load->conf->conf_dir, load->conf->env);
-  int status = apply_file(load, main_file, err);
+  char *paths[CONF_FILES];
+  conf_files(load->conf, paths);
+  int status = apply_file(load, paths[MAIN_FILE], err);
   if (status >= 0)
-    status = apply_file(load, overlay, err);
+    status = apply_file(load, paths[OVERLAY], err);
   if (status == 1)
-    status = no_overlay(load->conf->env, overlay, err);
-  free(main_file);
-  free(overlay);
+    status = no_overlay(load->conf->env, paths[OVERLAY], err);
+  for (int i = 0; i < CONF_FILES; i++)
+    free(paths[i]);
   return status;
 }
 
 /* ---- the whole ---- */
-
-const char *const conf_env_files[CONF_ENV_FILES] = {".env", ".env.local"};
 
 static int read_layers(struct load *load, struct err *err)
 {

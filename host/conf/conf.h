@@ -97,4 +97,9 @@ int conf_read_secrets(const struct conf *conf, struct env_file *secrets, struct 
 #define CONF_ENV_FILES 2
 extern const char *const conf_env_files[CONF_ENV_FILES];
 
+/* The files that conf_load looks at for this environment, weakest first, whether they are
+ * there or not. The caller frees each. */
+#define CONF_FILES (2 + CONF_ENV_FILES)
+void conf_files(const struct conf *conf, char *paths[CONF_FILES]);
+
 #endif

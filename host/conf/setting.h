@@ -35,6 +35,7 @@ struct setting {
   char separator;    /* between a list's items in text; 0: a colon */
   bool not_in_files; /* has no place in conf files */
   bool is_secret;    /* its value never stands in a message */
+  bool live;         /* a change takes effect with a new generation, not a new start */
   const char *help;
 };
 

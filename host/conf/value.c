@@ -18,6 +18,11 @@ static void *member(struct conf *conf, size_t offset)
   return (char *)conf + offset;
 }
 
+static const void *look(const struct conf *conf, size_t offset)
+{
+  return (const char *)conf + offset;
+}
+
 /* ---- what is expected ---- */
 
 static void expect_words(const struct setting *setting, struct buf *out)
@@ -326,5 +331,41 @@ void value_clear(struct conf *conf, const struct setting *setting)
     char **text = member(conf, setting->offset);
     free(*text);
     *text = NULL;
+  }
+}
+
+/* ---- comparing ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_list(const struct conf *a, const struct conf *b,
+                      const struct setting *setting)
+{
+  char *const *in_a = *(char **const *)look(a, setting->offset);
+  char *const *in_b = *(char **const *)look(b, setting->offset);
+  size_t n = *(const size_t *)look(a, setting->count);
+  bool same = *(const size_t *)look(b, setting->count) == n;
+  for (size_t i = 0; same && i < n; i++)
+    same = strcmp(in_a[i], in_b[i]) == 0;
+  return same;
+}
+
+bool value_same(const struct conf *a, const struct conf *b, const struct setting *setting)
+{
+  const void *in_a = look(a, setting->offset), *in_b = look(b, setting->offset);
+  switch (setting->kind) {
+  case SETTING_LIST:
+    return same_list(a, b, setting);
+  case SETTING_BOOL:
+    return *(const bool *)in_a == *(const bool *)in_b;
+  case SETTING_COUNT:
+  case SETTING_SIZE:
+  case SETTING_DURATION:
+    return *(const int64_t *)in_a == *(const int64_t *)in_b;
+  default:
+    return same_text(*(char *const *)in_a, *(char *const *)in_b);
   }
 }

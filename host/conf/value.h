@@ -17,6 +17,9 @@ int value_from_json(struct conf *conf, const struct setting *setting, const json
 int value_append(struct conf *conf, const struct setting *setting, const char *item,
                  struct err *err);
 
+bool value_same(const struct conf *a, const struct conf *b,
+                const struct setting *setting);
+
 /* Frees what the member holds and zeroes it. */
 void value_clear(struct conf *conf, const struct setting *setting);
 

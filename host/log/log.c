@@ -16,7 +16,7 @@
 #define PATIENCE_MS 1000
 #define MESSAGE_MAX ((size_t)16 * 1024)
 
-static enum log_level least = LOG_INFO;
+static _Atomic enum log_level least = LOG_INFO; /* threads log, too */
 
 bool log__wants(enum log_level level)
 {
@@ -27,6 +27,11 @@ void log_open(const struct log_config *config)
 {
   least = log__level(config->level, LOG_INFO);
   log__thread_open(config);
+}
+
+void log_set_level(const char *level)
+{
+  least = log__level(level, LOG_INFO);
 }
 
 void log_close(void)

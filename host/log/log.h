@@ -31,6 +31,9 @@ struct log_config {
 /* Starts the log. Before, and after log_close, lines go to standard error at once. */
 void log_open(const struct log_config *config);
 
+/* Lines below it are dropped from now on. */
+void log_set_level(const char *level);
+
 /* Writes what is left, for a second at most. */
 void log_close(void);
 

@@ -20,11 +20,11 @@ struct orphans {
   uint64_t grace_ms;
 };
 
-/* Children that were not started by uv_spawn on this loop are ended from now on: all of
- * them, or with a mark only those in whose environment it stands ("NAME=value"); the
- * others are reaped when they end by themselves. Within the grace they are asked by
- * SIGQUIT, on which a launcher ends what is below it; then they are killed. The mark must
- * outlive `orphans`. */
+/* Children of the loop's thread that were not started by uv_spawn on it are ended from
+ * now on: all of them, or with a mark only those in whose environment it stands
+ * ("NAME=value"); the others are reaped when they end by themselves. Within the grace
+ * they are asked by SIGQUIT, on which a launcher ends what is below it; then they are
+ * killed. The mark must outlive `orphans`. */
 void orphans_init(struct orphans *orphans, uv_loop_t *loop, const char *mark,
                   uint64_t grace_ms);
 void orphans_fini(struct orphans *orphans);

@@ -72,11 +72,15 @@ struct evaluation {
 /* Lua's own messages open with NAME:LINE: already; all others need the name. */
 static void fail(struct evaluation *e, const char *text)
 {
+  char *token;
   size_t n = strlen(e->name);
   if (strncmp(text, e->name, n) == 0 && text[n] == ':')
     err_set(e->err, "bad_conf", "%s", text);
   else
     err_set(e->err, "bad_conf", "%s: %s", e->name, text);
+  token = strstr(e->err->text, " near '");
+  if (token && strchr("\"'[", token[7])) /* a string: it may be a password */
+    *token = 0;
 }
 
 static void fail_by_error(lua_State *L, struct evaluation *e)

@@ -13,9 +13,14 @@
 
 struct queue;
 
+/* How long what is done stays. */
+struct queue_keep {
+  int64_t completed_ms, dead_ms, logs_ms;
+  int64_t logs; /* lines */
+};
+
 struct queue_config {
-  int64_t keep_completed_ms, keep_dead_ms, keep_logs_ms;
-  int64_t keep_logs; /* lines */
+  struct queue_keep keep;
   /* Something may be there to claim: new jobs, jobs that came due, jobs come back. */
   void (*wake)(void *arg);
   /* An attempt ended in whatever way, and that is on disk; for the log. Of the job there
@@ -30,6 +35,9 @@ struct queue_config {
 struct queue *queue_new(uv_loop_t *loop, struct store *store,
                         const struct queue_config *config);
 void queue_free(struct queue **queue); /* before the loop's last run; ends its timers */
+
+/* From now on. */
+void queue_keep(struct queue *queue, const struct queue_keep *keep);
 
 /* ---- in ---- */
 

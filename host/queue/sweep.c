@@ -20,6 +20,11 @@ struct sweep {
 
 static void step(uv_timer_t *timer);
 
+void queue_keep(struct queue *q, const struct queue_keep *keep)
+{
+  q->config.keep = *keep;
+}
+
 /* Jobs first, as long as there are any to forget; lines after them. */
 static void swept(struct store_op *op)
 {
@@ -37,16 +42,16 @@ static void swept(struct store_op *op)
 
 static void prepare(struct sweep *s, enum store_kind kind)
 {
-  const struct queue_config *c = &s->queue->config;
+  const struct queue_keep *keep = &s->queue->config.keep;
   if (kind == STORE_LOG_EXPIRE)
     s->u.logs = (struct store_log_expire){.op.kind = STORE_LOG_EXPIRE,
-                                          .keep_ms = c->keep_logs_ms,
-                                          .keep_rows = c->keep_logs,
+                                          .keep_ms = keep->logs_ms,
+                                          .keep_rows = keep->logs,
                                           .max = STEP};
   else
     s->u.jobs = (struct store_expire){.op.kind = STORE_EXPIRE,
-                                      .completed_ms = c->keep_completed_ms,
-                                      .dead_ms = c->keep_dead_ms,
+                                      .completed_ms = keep->completed_ms,
+                                      .dead_ms = keep->dead_ms,
                                       .max = STEP};
 }
 

@@ -78,6 +78,7 @@ static void read_on_thread(uv_work_t *work)
 {
   struct watch *w = work->data;
   w->status = sources_read(&w->sources, w->config.scripts, w->config.n_scripts, &w->err);
+  settings_read(w->config.settings, &w->sources);
 }
 
 static void look_blindly(struct watch *w, int why)

@@ -36,7 +36,7 @@ static int room(struct worker *w)
     w->finished = 0;
     w->window_ns = now;
   }
-  int free_places = w->pool->config.slots + w->backlog - w->n_open;
+  int free_places = w->generation->settings.slots + w->backlog - w->n_open;
   return free_places < w->n_free ? free_places : w->n_free;
 }
 

@@ -32,7 +32,7 @@
 enum { ANSWER, COMPLAINT, PIPES };
 
 struct run {
-  const char *path;
+  char *path;
   pid_t pid;
   int fds[PIPES]; /* -1 once at their end */
   struct buf said[PIPES];
@@ -41,7 +41,7 @@ struct run {
 
 static int fail(struct err *err, const char *path, const char *what)
 {
-  return err_set(err, "bad_conf", "%s: cannot evaluate it: %s: %s", path, what,
+  return err_set(err, "evaluate_failed", "%s: cannot evaluate it: %s: %s", path, what,
                  strerror(errno));
 }
 
@@ -76,20 +76,28 @@ static void take_place(int fd, int place)
     _exit(126);
 }
 
+/* We may be a thread of a host that handles signals: those must not reach its handlers in
+ * the child, which would pass them on to the host. */
+static void restore_signals(void)
+{
+  sigset_t none;
+  for (int number = 1; number < NSIG; number++)
+    signal(number, SIG_DFL); /* fails for the few that cannot be handled */
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Between fork and exec. The limits are the last resort, should our own deadline never
  * come because we are stopped. */
-static void become_worker(const char *program, const char *path, int parent,
-                          const int fds[3])
+static void become_worker(const char *program, char *path, int parent, const int fds[3])
 {
   static char name[] = "candy-worker", mode[] = "conf", locale[] = "LANG=C.UTF-8";
-  char *args[] = {name, mode, mem_strdup(path), NULL};
+  char *args[] = {name, mode, path, NULL};
   char *environment[] = {locale, NULL};
-  sigset_t none;
   for (int i = 0; i < 3; i++)
     take_place(fds[i], i);
   close_range(3, ~0U, 0);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  restore_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(126);
@@ -101,20 +109,33 @@ static void become_worker(const char *program, const char *path, int parent,
 
 /* ---- our side ---- */
 
+/* With all signals held back from before the fork until the child has no handlers. */
+static pid_t fork_worker(const char *program, char *path, const int fds[3])
+{
+  sigset_t all, before;
+  int parent = getpid();
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pid_t pid = fork();
+  if (pid == 0)
+    become_worker(program, path, parent, fds);
+  int error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return pid;
+}
+
 /* Takes over `source`. Descriptors 0 to 2 are open, so that none of ours is among them.
  */
 static int start(struct run *run, const char *program, int source, struct err *err)
 {
   int out[2] = {-1, -1}, complaint[2] = {-1, -1};
-  int parent = getpid();
   int status = -1;
   if (pipe2(out, O_CLOEXEC) < 0 || pipe2(complaint, O_CLOEXEC) < 0) {
     fail(err, run->path, "pipe");
     goto done;
   }
-  run->pid = fork();
-  if (run->pid == 0)
-    become_worker(program, run->path, parent, (int[]){source, out[1], complaint[1]});
+  run->pid = fork_worker(program, run->path, (int[]){source, out[1], complaint[1]});
   if (run->pid < 0) {
     fail(err, run->path, "fork");
     goto done;
@@ -227,6 +248,7 @@ static void finish(struct run *run)
       close(run->fds[i]);
     buf_fini(&run->said[i]);
   }
+  free(run->path);
 }
 
 int evaluate_file(void *arg, const char *path, json_t **out, struct err *err)
@@ -240,7 +262,7 @@ int evaluate_file(void *arg, const char *path, json_t **out, struct err *err)
     close(source);
     return -1;
   }
-  struct run run = {.path = path, .fds = {-1, -1}};
+  struct run run = {.path = mem_strdup(path), .fds = {-1, -1}};
   run.deadline = clock_mono_ns() + (int64_t)DEADLINE_S * 1000 * CLOCK_MS;
   int status = start(&run, arg ? arg : program, source, err);
   if (status == 0)

@@ -45,6 +45,7 @@ struct generation *generation__new(struct pool *p, struct sources *sources,
   if (like)
     exclude_killers(g, like, sources);
   g->noticed_ns = sources->noticed_ns ? sources->noticed_ns : clock_mono_ns();
+  settings__copy(&g->settings, &p->wanted);
   g->sources = *sources;
   *sources = (struct sources){0};
   return g;
@@ -67,6 +68,7 @@ void generation__let_go(struct generation **generation)
   json_decref(g->excluded);
   json_decref(g->known);
   sources_fini(&g->sources);
+  settings__fini(&g->settings);
   close(g->bundle);
   free(g);
 }

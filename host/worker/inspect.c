@@ -29,10 +29,11 @@ static void look(uv_timer_t *timer)
   struct page *page = process_page(in->process);
   int64_t still = clock_mono_ns() - atomic_load(&page->since_ns);
   char limit[32], reason[64];
-  if (atomic_load(&page->busy) == PAGE_IDLE || still < in->config->stall_ms * CLOCK_MS)
+  if (atomic_load(&page->busy) == PAGE_IDLE ||
+      still < in->config->settings.stall_ms * CLOCK_MS)
     return;
   snprintf(reason, sizeof reason, "killed: stood still for %s",
-           duration_format(in->config->stall_ms, limit));
+           duration_format(in->config->settings.stall_ms, limit));
   process_kill(in->process, reason);
 }
 
@@ -71,7 +72,8 @@ static int load_once(struct inspect *in, int bundle)
   in->process = process_start(&in->loop, bundle, &events, in, &in->err);
   if (!in->process)
     return -1;
-  pool__send_init(in->process, in->config, "check", 0, in->excluded);
+  pool__send_init(in->process, in->config, &in->config->settings, "check", 0,
+                  in->excluded);
   uv_timer_init(&in->loop, &in->watch);
   in->watch.data = in;
   uv_timer_start(&in->watch, look, LOOK_MS, LOOK_MS);

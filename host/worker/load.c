@@ -287,7 +287,7 @@ static void take_manifest(struct generation *g, json_t *manifest)
     return;
   }
   catalog_free(&g->catalog);
-  g->catalog = catalog_new(manifest, &g->pool->config.defaults, &err);
+  g->catalog = catalog_new(manifest, &g->settings.defaults, &err);
   if (!g->catalog) {
     load__fail(g, &err);
     return;

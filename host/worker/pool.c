@@ -15,6 +15,7 @@ struct pool *pool_new(uv_loop_t *loop, const struct pool_config *config,
   uv_timer_t *timers[] = {&p->watch, &p->grace, &p->retry, &p->load};
   p->loop = loop;
   p->config = *config;
+  settings__copy(&p->wanted, &config->settings);
   p->offered = *sources;
   *sources = (struct sources){0};
   p->n_seats = (2 + POOL_OLD) * config->workers;
@@ -46,6 +47,8 @@ void pool__release(struct pool *p)
   last_good_fini(&p->last_good);
   sources_fini(&p->offered);
   sources_fini(&p->failed);
+  settings__fini(&p->wanted);
+  settings__fini(&p->failed_settings);
   free(p);
 }
 
@@ -103,40 +106,21 @@ void pool_stop(struct pool *p, int64_t grace_ms)
   uv_timer_start(&p->grace, grace_is_over, (uint64_t)grace_ms, 0);
 }
 
-static json_t *list(char *const *items, size_t n)
-{
-  json_t *array = json_array();
-  for (size_t i = 0; i < n; i++)
-    json_array_append_new(array, json_string(items[i]));
-  return array;
-}
-
-static void add_files_and_programs(json_t *init, const struct pool_config *c)
-{
-  json_object_update_new(init, json_pack("{s:s, s:I, s:o, s:I, s:i, s:s}", "tmp", c->tmp,
-                                         "file_job_max", (json_int_t)c->file_job_max,
-                                         "process_allow",
-                                         list(c->process_allow, c->n_process_allow),
-                                         "process_memory", (json_int_t)c->process_memory,
-                                         "process_max", c->process_max, "mark", c->mark));
-}
+/* ---- what workers are told ---- */
 
 void pool__send_init(struct process *process, const struct pool_config *c,
-                     const char *worker, int generation, json_t *excluded)
+                     const struct pool_settings *settings, const char *worker,
+                     int generation, json_t *excluded)
 {
   json_t *exclude = json_array(), *error;
   const char *path;
   size_t len;
   json_object_foreach(excluded, path, error)
     json_array_append_new(exclude, json_string(path));
-  json_t *init = json_pack(
-      "{s:s, s:i, s:i, s:I, s:I, s:I, s:s, s:s, s:o}", "worker", worker, "generation",
-      generation, "slots", c->slots, "memory_max", (json_int_t)c->memory, "result_max",
-      (json_int_t)c->result_max, "timeout_ms", (json_int_t)c->defaults.timeout_ms, "env",
-      c->env, "log_level", c->log_level, "exclude", exclude);
-  if (c->outgoing)
-    json_object_set(init, "outgoing", c->outgoing);
-  add_files_and_programs(init, c);
+  json_t *init = json_pack("{s:s, s:i, s:s, s:s*, s:s*, s:o}", "worker", worker,
+                           "generation", generation, "env", c->env, "tmp", c->tmp, "mark",
+                           c->mark, "exclude", exclude);
+  json_object_update(init, settings->told);
   char *text = jx_dump(init, &len);
   process_send(process, MESSAGE_INIT, text, len);
   free(text);

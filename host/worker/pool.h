@@ -30,22 +30,21 @@ struct pool_vault {
 
 enum pool_level { POOL_DEBUG, POOL_INFO, POOL_WARN, POOL_ERROR };
 
+/* What may change while the host runs. Each generation keeps what it was begun with. */
+struct pool_settings {
+  int slots;        /* coroutines a worker */
+  int64_t stall_ms; /* a loop that stands still for longer is killed */
+  struct catalog_defaults defaults;
+  struct queue_keep keep;
+  json_t *told; /* members of INIT: what else workers go by; never changed once here */
+};
+
 struct pool_config {
   int workers;
-  int slots;        /* coroutines a worker */
-  int64_t memory;   /* bytes of Lua memory a worker */
-  int64_t stall_ms; /* a loop that stands still for longer is killed */
-  int64_t result_max;
-  struct catalog_defaults defaults;
-  const char *env, *log_level;
-  json_t *outgoing; /* for HTTP requests of scripts; may be NULL, stays the caller's */
+  struct pool_settings settings; /* `told` stays the caller's */
+  const char *env;
   const char *data; /* the folder of the last good copy; NULL: none is kept */
   const char *tmp;  /* the folder of jobs' temporary folders */
-  int64_t file_job_max;
-  char *const *process_allow;
-  size_t n_process_allow;
-  int64_t process_memory;
-  int process_max;
   const char *mark; /* "NAME=value" in the environment of all that jobs run */
   /* Once: tasks are known and the first worker runs; or err, when no worker starts. */
   void (*ready)(void *arg, const struct err *err);
@@ -59,6 +58,8 @@ struct pool_config {
   void (*rotate_logs)(void *arg); /* or NULL */
   /* "scripts.loaded" or "scripts.failed", or NULL. `fields` stays the pool's. */
   void (*event)(void *arg, const char *name, const json_t *fields);
+  /* A generation with these settings is the current one from now on; or NULL. */
+  void (*taken)(void *arg, const struct pool_settings *settings);
   void *arg;
 };
 
@@ -73,6 +74,10 @@ void pool_start(struct pool *pool, struct queue *queue);
 /* The sources as they are now, which the pool takes over. They are loaded as a new
  * generation unless they are what runs, or what failed last. */
 void pool_offer(struct pool *pool, struct sources *sources);
+
+/* From the next offer on these settings count; what is loaded with others is loaded
+ * again. `told` stays the caller's. */
+void pool_configure(struct pool *pool, const struct pool_settings *settings);
 
 /* They can't be read: what runs goes on, and /health says why. */
 void pool_unreadable(struct pool *pool, const struct err *err);

@@ -47,6 +47,7 @@ struct generation {
   int64_t saved_ms; /* of a last good copy: when it was made; else 0 */
 
   struct sources sources;
+  struct pool_settings settings;
   int bundle;
   json_t *known;      /* {path: error}: files that may fail, as they did before */
   json_t *excluded;   /* {path: {code, message}}: files that kill or were refused */
@@ -110,8 +111,10 @@ struct pool {
   int generations; /* how many there were */
   struct generation *current, *next;
   struct generation *old[POOL_OLD];
-  struct sources offered;     /* what came while a generation was being loaded */
-  struct sources failed;      /* what was dropped last: it would only fail again */
+  struct sources offered;      /* what came while a generation was being loaded */
+  struct sources failed;       /* what was dropped last: it would only fail again */
+  struct pool_settings wanted; /* for what is loaded next */
+  struct pool_settings failed_settings;
   struct last_good last_good; /* at the start, until it is known whether it is needed */
   json_t
       *problem; /* {generation, file, line, code, message}: why `failed` does not run */
@@ -137,8 +140,14 @@ void pool__log(struct pool *pool, enum pool_level level, json_t *fields, const c
                ...) __attribute__((format(printf, 4, 5)));
 /* INIT; `excluded` is {path: ...} of the files to leave out. */
 void pool__send_init(struct process *process, const struct pool_config *config,
-                     const char *worker, int generation, json_t *excluded);
+                     const struct pool_settings *settings, const char *worker,
+                     int generation, json_t *excluded);
 void pool__release(struct pool *pool); /* one holder less */
+
+/* settings.c: each copy is to be ended. */
+void settings__copy(struct pool_settings *to, const struct pool_settings *from);
+void settings__fini(struct pool_settings *settings);
+bool settings__same(const struct pool_settings *a, const struct pool_settings *b);
 
 /* worker.c: a seat and its process */
 void worker__init(struct worker *worker, struct pool *pool, int number);

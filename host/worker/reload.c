@@ -4,8 +4,8 @@
  *                  good copy, that; when the copy fails too, or there is none, what lies
  *                  in the folders without the files that fail
  *   while it runs  what is offered (pool_offer) and is neither what runs nor what failed
- *                  last. What comes while a generation is loaded waits, and only the
- *                  newest of it
+ *                  last, or was with other settings. What comes while a generation is
+ * loaded waits, and only the newest of it
  */
 #include "worker/pool_.h"
 
@@ -64,6 +64,8 @@ static void tell_taken(struct generation *g, const struct generation *before)
     put_names(&names, "changed", json_object_get(changes, "changed"));
     put_names(&names, "added", json_object_get(changes, "added"));
     put_names(&names, "removed", json_object_get(changes, "removed"));
+    if (!settings__same(&before->settings, &g->settings))
+      buf_puts(&names, "; with new settings");
   }
   json_t *fields = json_pack("{s:i, s:i, s:i, s:I}", "generation", g->number, "files",
                              (int)g->sources.n, "tasks", (int)catalog_count(g->catalog),
@@ -190,6 +192,7 @@ static void save(struct pool *p)
 static void forget_failure(struct pool *p)
 {
   sources_fini(&p->failed);
+  settings__fini(&p->failed_settings);
   json_decref(p->problem);
   p->problem = NULL;
 }
@@ -204,6 +207,9 @@ void reload__taken(struct generation *g, const struct generation *before)
 {
   struct pool *p = g->pool;
   last_good_fini(&p->last_good);
+  queue_keep(p->queue, &g->settings.keep);
+  if (p->config.taken)
+    p->config.taken(p->config.arg, &g->settings);
   if (g->lenient)
     tell_left_out(g);
   tell_taken(g, before);
@@ -247,6 +253,7 @@ void reload__dropped(struct generation *g)
     if (!g->not_its_fault) {
       p->failed = g->sources;
       g->sources = (struct sources){0};
+      settings__copy(&p->failed_settings, &g->settings);
     }
   }
   choose_soon(p);
@@ -287,14 +294,16 @@ static void choose_at_start(struct pool *p)
 static void consider(struct pool *p, struct sources *sources)
 {
   struct generation *now = p->current;
-  if (sources_same(sources, &now->sources)) {
+  if (sources_same(sources, &now->sources) &&
+      settings__same(&p->wanted, &now->settings)) {
     if (p->problem)
       pool__log(p, POOL_INFO, NULL,
                 "the scripts are again those of generation %d, which runs", now->number);
     forget_failure(p);
     now->saved_ms = 0;
     sources_fini(sources);
-  } else if (sources_same(sources, &p->failed)) {
+  } else if (sources_same(sources, &p->failed) &&
+             settings__same(&p->wanted, &p->failed_settings)) {
     sources_fini(sources);
   } else {
     struct last_good like = {now->sources, generation__left_out(now), 0};
@@ -338,6 +347,11 @@ void pool_offer(struct pool *p, struct sources *sources)
   *sources = (struct sources){0};
   if (p->state == POOL_RUNNING && !p->next)
     choose_soon(p);
+}
+
+void pool_configure(struct pool *p, const struct pool_settings *settings)
+{
+  settings__copy(&p->wanted, settings);
 }
 
 void pool_unreadable(struct pool *p, const struct err *err)

@@ -39,8 +39,7 @@ static bool changed_since(const struct stat *st, int64_t ms)
   return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / CLOCK_MS > ms;
 }
 
-/* A save may empty a file before it writes it, or write it in parts. */
-static bool is_unripe(int fd, const struct stat *before, size_t got)
+bool sources_unripe(int fd, const struct stat *before, size_t got)
 {
   struct stat st;
   if (fstat(fd, &st) < 0)
@@ -74,7 +73,7 @@ static int read_open(struct sources *s, struct buf *text, int fd, const char *pa
   }
   if (n < 0)
     return bad_file(err, path, errno);
-  s->unripe = s->unripe || is_unripe(fd, &st, text->len);
+  s->unripe = s->unripe || sources_unripe(fd, &st, text->len);
   return 0;
 }
 
@@ -266,6 +265,15 @@ static bool is_named(const char *folder, char *const *scripts, size_t n)
     free(named);
   }
   return found;
+}
+
+void sources_note(struct sources *s, const char *folder, const char *only)
+{
+  char *path = without_slashes(folder);
+  if (!only)
+    note_parent(s, path);
+  note_folder(s, path, only);
+  free(path);
 }
 
 /* The folders that have their place in the current one, lowest layer first. */

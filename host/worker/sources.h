@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct source_file {
@@ -42,6 +43,13 @@ struct sources {
 
 /* Fails only when a folder that was named is not there. */
 int sources_read(struct sources *s, char *const *scripts, size_t n, struct err *err);
+
+/* One folder more that is to be watched, or (only) one name in it. It may come later. */
+void sources_note(struct sources *s, const char *folder, const char *only);
+
+/* Whether somebody is writing to a file of which `got` bytes were read: a save may empty
+ * it before it writes it, or write it in parts. `before`: its state before the read. */
+bool sources_unripe(int fd, const struct stat *before, size_t got);
 
 /* Takes a bundle as sources_read made it; false when it is none. */
 bool sources_take(struct sources *s, const char *bundle, size_t len);

@@ -103,9 +103,10 @@ static int64_t still_since(struct worker *w, int64_t now, uint32_t *current)
 static void kill_still(struct worker *w, uint32_t current, int64_t now, int64_t still)
 {
   char reason[64], limit[32];
-  if (still > w->pool->config.stall_ms * CLOCK_MS) {
+  int64_t stall_ms = w->generation->settings.stall_ms;
+  if (still > stall_ms * CLOCK_MS) {
     snprintf(reason, sizeof reason, "killed: stood still for %s",
-             duration_format(w->pool->config.stall_ms, limit));
+             duration_format(stall_ms, limit));
     process_kill(w->process, reason);
   } else if (current < PAGE_CELLS && out_of_time(w, current, now)) {
     snprintf(reason, sizeof reason, "killed: timed out after %s",

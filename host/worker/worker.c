@@ -182,7 +182,8 @@ void worker__start(struct worker *w, struct generation *g)
   w->dismissed = false;
   w->window_ns = clock_mono_ns();
   w->still_since_ns = w->still_seen_ns = w->unheard_ns = 0;
-  pool__send_init(w->process, &w->pool->config, w->name, g->number, g->excluded);
+  pool__send_init(w->process, &w->pool->config, &g->settings, w->name, g->number,
+                  g->excluded);
   watch__start(w->pool);
 }
 

@@ -73,10 +73,10 @@ static int print_table(void)
     struct buf expects = {0};
     value_expects(s, &expects);
     json_array_append_new(
-        table, json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:s, s:s}", "name", s->name,
+        table, json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:b, s:s, s:s}", "name", s->name,
                          "variable", setting_env_name(s, variable), "flag", s->flag,
-                         "default", s->fallback, "in_files", !s->not_in_files, "help",
-                         s->help, "expects", expects.data));
+                         "default", s->fallback, "in_files", !s->not_in_files, "live",
+                         s->live, "help", s->help, "expects", expects.data));
     buf_fini(&expects);
   }
   return print(table);

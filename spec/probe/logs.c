@@ -1,4 +1,4 @@
-/* links: base loop conf log net store frame queue worker api
+/* links: base loop conf log net store frame queue worker trigger api
  *
  * The log's API and nothing else of a host, on a store of its own, with lines written as
  * they are asked for:
