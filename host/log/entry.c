@@ -33,14 +33,23 @@ enum log_level log__level(const char *name, enum log_level fallback)
 
 /* ---- message ---- */
 
+/* Blanks and controls are nothing, as for the table, which refuses them. */
 static bool has_something(const struct buf *text)
 {
-  return text->len && strspn(text->data, " \t\r\n\v\f") < text->len;
+  for (size_t i = 0; i < text->len; i++)
+    if ((unsigned char)text->data[i] > ' ' && text->data[i] != 0x7F)
+      return true;
+  return false;
 }
 
+/* A NUL would end the text early wherever it is read as a string. */
 static void put(struct buf *b, const char *text, size_t len)
 {
+  size_t at = b->len;
   utf8_append(b, text, len, MESSAGE_MAX);
+  for (; at < b->len; at++)
+    if (b->data[at] == 0)
+      b->data[at] = ' ';
 }
 
 /* An empty line in a log helps nobody: at least it tells where to look. */

@@ -25,6 +25,19 @@ describe("the log table", function()
     return other
   end
 
+  it("gets lines that hold nothing to read, and their neighbours", function()
+    host = log.start()
+    for _, text in ipairs({ "", " \n", "\1", "\27\127", "\0", "\0after a NUL" }) do
+      log.say(host, text)
+    end
+    assert.are.equal(0, (host:stop()))
+    assert.is_nil(log.text(host):find("refused by the log table", 1, true))
+    assert.are.equal(#log.lines(host), tonumber(log.sql(host,
+      "select count(*) from orchestrator_logs")))
+    assert.are.equal("1", log.sql(host,
+      "select count(*) from orchestrator_logs where message like '%after a NUL'"))
+  end)
+
   it("gets all lines of a time in which somebody else had it locked", function()
     host = log.start()
     local id = host:push("say_slowly", { n = 700, every = "10ms" })
