@@ -39,6 +39,7 @@ static struct {
   long dropped;
   int waiting; /* for `emptied` */
   bool open, ending, asleep, idle, rotating;
+  bool closed; /* the thread's own: all sinks but standard error are */
 } the;
 
 /* ---- in ---- */
@@ -94,7 +95,7 @@ static void give(const struct record *r, const char *text)
   struct log_entry e;
   log__entry_init(&e, r->worker[0] ? r->worker : NULL, text, r->len);
   for (int i = 0; i < LOG_SINKS; i++)
-    if (i != (int)r->but)
+    if (i != (int)r->but && (i == LOG_OUT || !the.closed))
       sinks[i]->take(&e);
   log__entry_fini(&e);
 }
@@ -171,6 +172,20 @@ static void turn(bool *look_again)
     uv_cond_timedwait(&the.hurry, &the.mutex, LINGER_NS);
 }
 
+/* What the sinks have to say of their end can be told on standard error alone. */
+static void close_sinks(void)
+{
+  for (int i = 0; i < LOG_SINKS; i++)
+    sinks[i]->close();
+  the.closed = true;
+  uv_mutex_lock(&the.mutex);
+  struct buf last = the.intake;
+  the.intake = (struct buf){0};
+  uv_mutex_unlock(&the.mutex);
+  give_all(&last);
+  buf_fini(&last);
+}
+
 static void run(void *arg)
 {
   bool look_again = false;
@@ -182,8 +197,7 @@ static void run(void *arg)
     turn(&look_again);
   }
   uv_mutex_unlock(&the.mutex);
-  for (int i = 0; i < LOG_SINKS; i++)
-    sinks[i]->close();
+  close_sinks();
   uv_mutex_lock(&the.mutex);
   tell_emptied();
   uv_mutex_unlock(&the.mutex);
