@@ -3,8 +3,8 @@
  * A tail reads the log table behind the last line that it has sent, whenever the store
  * says that lines were written: so it misses nothing, and resumes anywhere. A burst of
  * writes is one look, and a tail looks again only when its client has read most of what
- * it was sent; one that has 256 KiB before it by then is cut, and resumes when it comes
- * back.
+ * it was sent: however large lines are and however slowly they are read, little of them
+ * waits in memory. A client that does not read at all is the server's to close.
  */
 #include "api/log_filter.h"
 
@@ -14,12 +14,12 @@
 
 #include "base/json_span.h"
 
-#define TAILS_MAX   100
-#define PAGE        100
-#define BURST_MS    25    /* from the first line of a burst to the look at it */
-#define SILENCE_MS  15000 /* then a comment, so that nothing between takes it for dead */
-#define PENDING     ((size_t)64 << 10) /* unread bytes, from which on no more are fetched */
-#define PENDING_MAX ((size_t)256 << 10)
+#define TAILS_MAX  100
+#define PAGE       100
+#define BURST_MS   25  /* from the first line of a burst to the look at it */
+#define STUCK_MS   100 /* from one look at a client that has enough unread to the next */
+#define SILENCE_MS 15000 /* then a comment, so that nothing between takes it for dead */
+#define PENDING    ((size_t)64 << 10) /* unread bytes, from which on no more are fetched */
 
 struct tail {
   struct api *api;
@@ -37,10 +37,22 @@ struct tail {
 
 static void act(uv_timer_t *timer);
 
+static bool has_enough(const struct tail *t)
+{
+  return http_stream_pending(t->stream) >= PENDING;
+}
+
+static uint64_t rest_ms(const struct tail *t)
+{
+  if (!t->more)
+    return SILENCE_MS;
+  return has_enough(t) ? STUCK_MS : BURST_MS;
+}
+
 static void arm(struct tail *t)
 {
   if (t->stream && !t->reading)
-    uv_timer_start(&t->timer, act, t->more ? BURST_MS : SILENCE_MS, 0);
+    uv_timer_start(&t->timer, act, rest_ms(t), 0);
 }
 
 static void logged(void *arg)
@@ -159,22 +171,17 @@ static void look(struct tail *t)
                                   .filter = t->filter.filter,
                                   .forward = true,
                                   .after = t->after,
-                                  .limit = PAGE};
+                                  .limit = PAGE,
+                                  .bytes = PENDING};
   store_submit(t->api->parts.store, &t->op.op);
 }
 
 static void act(uv_timer_t *timer)
 {
   struct tail *t = timer->data;
-  size_t pending = http_stream_pending(t->stream);
-  if (pending > PENDING_MAX) {
-    http_stream_cut(&t->stream);
-    end(t);
-    return;
-  }
   if (!t->more)
     http_stream_write(t->stream, ":\n\n", 3);
-  else if (pending < PENDING)
+  else if (!has_enough(t))
     look(t);
   arm(t);
 }

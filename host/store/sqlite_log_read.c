@@ -13,8 +13,8 @@
 
 #define LIMIT_MAX   1000
 #define CONTEXT_MAX 20
-#define SCAN_ROWS   20000     /* looked through for one page */
-#define PAGE_BYTES  (4 << 20) /* a page ends behind the line that goes beyond */
+#define SCAN_ROWS   20000 /* looked through for one page */
+#define PAGE_BYTES  ((size_t)4 << 20)
 
 struct page {
   struct sqlite_conn *c;
@@ -257,9 +257,9 @@ static int put_page(struct page *p, struct err *err)
 {
   struct store_log_list *op = p->op;
   int64_t lowest = op->before ? op->before : INT64_MAX;
-  size_t i = 0;
+  size_t i = 0, most = op->bytes ? op->bytes : PAGE_BYTES;
   buf_putc(&op->items, '[');
-  for (; i < p->n && i < p->limit && op->items.len < PAGE_BYTES; i++)
+  for (; i < p->n && i < p->limit && op->items.len < most; i++)
     if (put_hit(p, i, &lowest, err) < 0)
       return -1;
   buf_putc(&op->items, ']');

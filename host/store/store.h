@@ -388,11 +388,12 @@ struct store_log_list {
   struct store_op op;
   struct store_log_filter filter;
   bool forward;
-  int64_t before;   /* ids below this one; 0: from the newest */
-  int64_t after;    /* forward: ids above this one; < 0: from the end, so nothing yet */
-  int64_t limit;    /* hits, 1 to 1000 */
-  int context;      /* lines around each hit, 0 to 20, when not forward; those are told by
-                       "match": false */
+  int64_t before; /* ids below this one; 0: from the newest */
+  int64_t after;  /* forward: ids above this one; < 0: from the end, so nothing yet */
+  int64_t limit;  /* hits, 1 to 1000 */
+  int context;    /* lines around each hit, 0 to 20, when not forward; those are told by
+                     "match": false */
+  size_t bytes;   /* the page ends behind the line that goes beyond; 0: some megabytes */
   struct buf items; /* out: a JSON array */
   int64_t next;     /* out: `before` of the next page, 0 at the end; forward: `after` of
                        the next one, always */
