@@ -122,6 +122,14 @@ int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
 int sqlite__logs_check(struct sqlite_conn *c, bool ours, struct err *err);
 int sqlite__logs_load(struct sqlite_writer *w, struct err *err);
 
+/* A step over lines ends at so many of them, or at so much text, which takes some 20 ms
+ * to cut into words. */
+#define LOG_STEP_ROWS  500
+#define LOG_STEP_BYTES ((int64_t)256 * 1024)
+
+/* The SQL function log_words. */
+void sqlite__log_words_init(struct sqlite_conn *c);
+
 /* How long the writer must have rested before the next step; 0: there is none. */
 int64_t sqlite__log_index_rest_ns(const struct sqlite_writer *w);
 void sqlite__log_index_step(struct sqlite_writer *w); /* between turns */

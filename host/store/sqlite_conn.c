@@ -43,6 +43,7 @@ int sqlite__conn_open(struct sqlite_conn *c, const char *path, struct err *err)
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
   sqlite__guard_init(c);
   sqlite__functions_init(c);
+  sqlite__log_words_init(c);
   if (sqlite__conn_exec(c,
                         "pragma cache_size = -2000; pragma mmap_size = 0;"
                         "pragma temp_store = memory; pragma foreign_keys = on;",

@@ -5,12 +5,15 @@
  * writer puts some hundred lines in at a time when there is nothing else to do. How far
  * it got is kept with them, in the same transaction; a search looks through the lines
  * behind that by itself (sqlite_log_read.c).
+ *
+ * The words of fields are those of their JSON without its escapes: of "one\ntwo" one and
+ * two, not ntwo.
  */
 #include "store/sqlite.h"
 
-#include "base/clock.h"
+#include <stdlib.h>
 
-#define STEP_ROWS 500 /* some ms */
+#include "base/clock.h"
 
 /* How long the writer has to rest before a step: the fewer lines wait, the longer, so
  * that a trickle of lines is not a sync of the disk each. */
@@ -20,6 +23,38 @@
 #define USUAL_NS  (5 * CLOCK_MS)
 #define MANY_NS   (2 * CLOCK_MS)
 #define FAILED_NS (5000 * CLOCK_MS)
+
+/* ---- the text of fields ---- */
+
+static size_t escape_len(const char *text)
+{
+  size_t len = text[1] == 'u' ? 6 : 2;
+  return strnlen(text, len);
+}
+
+/* log_words(json): the same with blanks for all escapes. */
+static void log_words(sqlite3_context *context, int n, sqlite3_value **args)
+{
+  (void)n;
+  const char *json = (const char *)sqlite3_value_text(args[0]);
+  if (!json)
+    return;
+  char *text = mem_strdup(json);
+  for (char *p = text; (p = strchr(p, '\\'));) {
+    size_t len = escape_len(p);
+    memset(p, ' ', len);
+    p += len;
+  }
+  sqlite3_result_text(context, text, -1, free);
+}
+
+void sqlite__log_words_init(struct sqlite_conn *c)
+{
+  sqlite3_create_function_v2(c->db, "log_words", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                             NULL, log_words, NULL, NULL, NULL);
+}
+
+/* ---- steps ---- */
 
 int64_t sqlite__log_index_rest_ns(const struct sqlite_writer *w)
 {
@@ -41,13 +76,30 @@ static int set_mark(struct sqlite_writer *w, int64_t mark, struct err *err)
              : 0;
 }
 
+/* The last line of a step that begins behind *mark. None there: they were deleted by
+ * hand. */
+static int find_end(struct sqlite_writer *w, int64_t *mark, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  int64_t bytes = 0;
+  sqlite3_stmt *s =
+      sqlite__start(c, SQL_LOG_INDEX_NEXT, ARGS(arg_int(*mark), arg_int(LOG_STEP_ROWS)));
+  int rc = sqlite__next(c, s, err);
+  if (rc == 0)
+    *mark = w->memory.logs_last;
+  for (; rc > 0; rc = bytes < LOG_STEP_BYTES ? sqlite__next(c, s, err) : 0) {
+    *mark = sqlite3_column_int64(s, 0);
+    bytes += sqlite3_column_int64(s, 1);
+  }
+  sqlite__stop(s);
+  return rc;
+}
+
 static int add_words(struct sqlite_writer *w, int64_t *mark, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   int64_t from = *mark;
-  /* None there: they were deleted by hand. */
-  if (sqlite__number(c, SQL_LOG_INDEX_END, ARGS(arg_int(from), arg_int(STEP_ROWS)),
-                     w->memory.logs_last, mark, err) < 0 ||
+  if (find_end(w, mark, err) < 0 ||
       sqlite__run(c, SQL_LOG_INDEX, ARGS(arg_int(from), arg_int(*mark)), err) < 0)
     return -1;
   return set_mark(w, *mark, err);

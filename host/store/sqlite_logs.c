@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-#define EXPIRE_ROWS 500 /* a step of a few ms */
-
 /* ---- the shape ---- */
 
 static const char *const columns[] = {"id",     "time",         "level", "message",
@@ -135,7 +133,8 @@ int sqlite__log_write(struct sqlite_writer *w, struct store_op *op, struct err *
 
 struct oldest {
   int64_t first, last;
-  int64_t n;
+  int64_t n, bytes;
+  bool more; /* the step was full */
 };
 
 /* The oldest lines that are past their age or beyond so many rows. Ids have hardly any
@@ -149,17 +148,18 @@ static int find_oldest(struct sqlite_writer *w, const struct store_log_expire *e
     return -1;
   sqlite3_stmt *s = sqlite__start(c, SQL_LOG_OLDEST, ARGS(arg_int(max)));
   int rc;
-  while ((rc = sqlite__next(c, s, err)) > 0) {
+  while ((rc = found->more ? 0 : sqlite__next(c, s, err)) > 0) {
     int64_t id = sqlite3_column_int64(s, 0), time = sqlite3_column_int64(s, 1);
-    if (id == newest || (time >= before_time && id > newest - expire->keep_rows)) {
-      sqlite__stop(s);
-      return 0;
-    }
+    if (id == newest || (time >= before_time && id > newest - expire->keep_rows))
+      break;
     if (found->n++ == 0)
       found->first = id;
     found->last = id;
+    found->bytes += sqlite3_column_int64(s, 2);
+    found->more = found->n == LOG_STEP_ROWS || found->bytes >= LOG_STEP_BYTES;
   }
-  return rc;
+  sqlite__stop(s);
+  return rc < 0 ? -1 : 0;
 }
 
 /* The words go first: they are taken back by the text that they came from. */
@@ -177,13 +177,10 @@ int sqlite__log_expire(struct sqlite_writer *w, struct store_op *op, struct err 
 {
   struct store_log_expire *expire = (struct store_log_expire *)op;
   struct oldest lines = {0};
-  int64_t room = expire->max - expire->count;
-  if (room > EXPIRE_ROWS)
-    room = EXPIRE_ROWS;
-  if (find_oldest(w, expire, room, &lines, err) < 0)
+  if (find_oldest(w, expire, expire->max - expire->count, &lines, err) < 0)
     return -1;
   if (lines.n > 0 && forget(w, &lines, err) < 0)
     return -1;
   expire->count += lines.n;
-  return lines.n == EXPIRE_ROWS && expire->count < expire->max ? TURN_AGAIN : 0;
+  return lines.more && expire->count < expire->max ? TURN_AGAIN : 0;
 }

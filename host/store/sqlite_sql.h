@@ -82,7 +82,7 @@
   X(LOG_ONE, log_one)                                                                    \
   X(LOG_BELOW, log_below)                                                                \
   X(LOG_ABOVE, log_above)                                                                \
-  X(LOG_INDEX_END, log_index_end)                                                        \
+  X(LOG_INDEX_NEXT, log_index_next)                                                      \
   X(LOG_INDEX, log_index)                                                                \
   X(LOG_UNINDEX, log_unindex)                                                            \
   X(LOG_UNINDEX_ALL, log_unindex_all)                                                    \

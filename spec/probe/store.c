@@ -139,6 +139,7 @@ static const struct {
     CASE(log_pages),
     CASE(log_context),
     CASE(log_retention),
+    CASE(log_lines_that_are_large),
     CASE(log_words_that_are_damaged),
     CASE(scripts_leave_the_log_alone),
     CASE(log_watches),

@@ -189,6 +189,8 @@ static void check_searches(void)
   CHECK_TEXT(search("retry_count"), "4"); /* in the fields */
   CHECK_TEXT(search("failed retry_count"), "4");
   CHECK_TEXT(search("connection failed"), "");
+  CHECK_TEXT(search("\"one two\""), "4"); /* on two lines of a text in the fields */
+  CHECK_TEXT(search("new"), "4");
   CHECK_TEXT(search("order order"), "5");
   CHECK_TEXT(search("\"order order stop\""), "5");
 }
@@ -202,7 +204,7 @@ static void log_search(void)
       a_line("it failed"),
       a_line("order order order stop"),
   };
-  lines[3].fields = "{\"retry_count\":3}";
+  lines[3].fields = "{\"retry_count\":3,\"text\":\"one\\ntwo\",\"path\":\"C:\\\\new\"}";
   log_lines(lines, 5);
   check_searches();
   wait_for_words(5);
@@ -351,6 +353,27 @@ static void log_retention(void)
   log_text("next");
   CHECK_TEXT(lines_by((struct store_log_filter){0}), "1501 1500");
   free(lines);
+}
+
+/* Steps of the index and of retention, which end by bytes. */
+static void log_lines_that_are_large(void)
+{
+  enum { N = 24, LARGE = 60000 };
+  struct store_log_line lines[N];
+  char *fields = mem_alloc(LARGE + 16);
+  memset(fields, 'x', LARGE);
+  memcpy(fields, "{\"word ", 7);
+  memcpy(fields + LARGE, "\":1}", 5);
+  for (int i = 0; i < N; i++) {
+    lines[i] = a_line("large");
+    lines[i].fields = fields;
+    lines[i].time -= 100000;
+  }
+  log_lines(lines, N);
+  wait_for_words(N);
+  CHECK_INT(expire_logs(50000, N), N - 1);
+  CHECK_TEXT(search("word large"), "24");
+  free(fields);
 }
 
 static void spoil_words(void)

@@ -30,12 +30,12 @@ select {log_columns} from orchestrator_logs l where l.id > ?1 and l.id < ?2
 order by l.id limit ?3
 
 -- name: log_down
-select l.id, l.message, l.fields from orchestrator_logs l
+select l.id, l.message, log_words(l.fields) from orchestrator_logs l
 where l.id > :above and l.id < :below {sources}
 order by l.id desc limit :window
 
 -- name: log_up
-select l.id, l.message, l.fields from orchestrator_logs l
+select l.id, l.message, log_words(l.fields) from orchestrator_logs l
 where l.id > :above and l.id < :below {sources}
 order by l.id limit :window
 
@@ -69,25 +69,29 @@ and l.time >= :since
 -- name: log_by_until
 and l.time < :until
 
--- The words of lines that were written since; their end is the last one that was read.
--- name: log_index_end
-select max(id) from (
-  select id from orchestrator_logs where id > ?1 order by id limit ?2)
+-- How much text of a line goes to the words.
+-- name: log_bytes
+length(cast(message as blob)) + ifnull(length(cast(fields as blob)), 0)
+
+-- The words of lines that were written since. Escapes within the JSON of fields are no
+-- letters (log_words, sqlite_log_index.c).
+-- name: log_index_next
+select id, {log_bytes} from orchestrator_logs where id > ?1 order by id limit ?2
 
 -- name: log_index
 insert into orchestrator_logs_text (rowid, message, fields)
-  select id, message, fields from orchestrator_logs where id > ?1 and id <= ?2
+  select id, message, log_words(fields) from orchestrator_logs where id > ?1 and id <= ?2
 
 -- name: log_unindex
 insert into orchestrator_logs_text (orchestrator_logs_text, rowid, message, fields)
-  select 'delete', id, message, fields from orchestrator_logs
+  select 'delete', id, message, log_words(fields) from orchestrator_logs
   where id between ?1 and ?2
 
 -- name: log_unindex_all
 insert into orchestrator_logs_text (orchestrator_logs_text) values ('delete-all')
 
 -- name: log_oldest
-select id, time from orchestrator_logs order by id limit ?1
+select id, time, {log_bytes} from orchestrator_logs order by id limit ?1
 
 -- name: log_forget
 delete from orchestrator_logs where id between ?1 and ?2
