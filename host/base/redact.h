@@ -6,7 +6,8 @@
  * headers); credentials of URLs; what follows Bearer and Basic; private keys in PEM; and,
  * wherever they turn up, values that were registered by redact_hide.
  *
- * What is counted or described is not hidden: max_tokens = 4000, token_type, true, null.
+ * What is counted or described is not hidden: max_tokens = 4000, token_type, true, null;
+ * nor is a sentence behind "token: ", which tells what was wrong with it.
  * Any thread may call any of this.
  */
 #ifndef CANDY_BASE_REDACT_H

@@ -40,14 +40,23 @@ static bool in_filter(uint32_t h)
   return values.filter[h / 8] >> (h % 8) & 1;
 }
 
-/* The longest of the values that begin there. */
-static size_t match(const char *at, size_t len, uint32_t h)
+/* The longest of the values that begin there; where the text was cut off, also as much of
+ * one as is left. */
+static size_t match(const char *at, size_t len, bool cut_off, uint32_t h)
 {
   size_t longest = 0;
-  for (const struct known *k = values.chains[h % CHAINS]; k; k = k->next)
-    if (k->len <= len && k->len > longest && memcmp(k->text, at, k->len) == 0)
-      longest = k->len;
+  for (const struct known *k = values.chains[h % CHAINS]; k; k = k->next) {
+    size_t n = cut_off && k->len > len ? len : k->len;
+    if (n <= len && n > longest && memcmp(k->text, at, n) == 0)
+      longest = n;
+  }
   return longest;
+}
+
+/* As utf8_append ends a text that is too long. */
+static bool is_cut_off(const char *text, size_t len)
+{
+  return len > 3 && memcmp(text + len - 3, "...", 3) == 0;
 }
 
 bool redact__find_known(const char *text, size_t len, size_t *from, size_t *to)
@@ -55,10 +64,12 @@ bool redact__find_known(const char *text, size_t len, size_t *from, size_t *to)
   size_t found = 0;
   if (!atomic_load_explicit(&values.any, memory_order_acquire))
     return false;
+  bool cut_off = is_cut_off(text, len);
+  len -= cut_off ? 3 : 0;
   pthread_rwlock_rdlock(&values.lock);
   for (size_t i = *from; i + HEAD <= len && !found; i++) {
     uint32_t h = hash(text + i);
-    found = in_filter(h) ? match(text + i, len - i, h) : 0;
+    found = in_filter(h) ? match(text + i, len - i, cut_off, h) : 0;
     *from = i;
   }
   pthread_rwlock_unlock(&values.lock);
@@ -74,7 +85,7 @@ static void add(const char *text, size_t len)
     return;
   uint32_t h = hash(text);
   pthread_rwlock_wrlock(&values.lock);
-  if (match(text, len, h) != len) {
+  if (match(text, len, false, h) != len) {
     struct known *k = mem_alloc(sizeof *k);
     *k = (struct known){mem_copy(text, len), len, values.chains[h % CHAINS]};
     values.chains[h % CHAINS] = k;
@@ -93,7 +104,23 @@ static void add_escaped(const char *value, size_t len)
   buf_fini(&b);
 }
 
-static void add_encoded(const char *value, size_t len)
+/* As the JSON of others may have it. */
+static void add_slashed(const char *value, size_t len)
+{
+  struct buf whole = {0}, b = {0};
+  buf_json_string(&whole, value, len);
+  for (size_t i = 1; i + 1 < whole.len; i++) {
+    if (whole.data[i] == '/')
+      buf_putc(&b, '\\');
+    buf_putc(&b, whole.data[i]);
+  }
+  if (b.len != len)
+    add(b.data, b.len);
+  buf_fini(&whole);
+  buf_fini(&b);
+}
+
+static void add_encoded(const char *value, size_t len, bool upper)
 {
   struct buf b = {0};
   for (size_t i = 0; i < len; i++) {
@@ -101,7 +128,7 @@ static void add_encoded(const char *value, size_t len)
     if (isalnum(c) || strchr("-._~", c))
       buf_putc(&b, (char)c);
     else
-      buf_printf(&b, "%%%02X", c);
+      buf_printf(&b, upper ? "%%%02X" : "%%%02x", c);
   }
   if (b.len != len)
     add(b.data, b.len);
@@ -115,5 +142,7 @@ void redact_hide(const char *value)
     return;
   add(value, len);
   add_escaped(value, len);
-  add_encoded(value, len);
+  add_slashed(value, len);
+  add_encoded(value, len, true);
+  add_encoded(value, len, false);
 }

@@ -10,42 +10,58 @@
 
 #define NAME_MAX_LEN 64
 
+/* Where in a name a word counts. */
+enum place {
+  ANYWHERE,
+  WORD, /* only where a word of the name begins: posSESSION is no session */
+  LAST, /* and that is the last one: SMTP_PASS, but no passengers */
+};
+
 struct word {
   const char *text;
-  bool whole; /* only where a word of the name begins: posSESSION is no session */
+  enum place place;
   enum redact_name kind;
 };
 
 static const struct word words[] = {
-    {"password", false, REDACT_SECRET},
-    {"passwd", false, REDACT_SECRET},
-    {"passphrase", false, REDACT_SECRET},
-    {"passcode", false, REDACT_SECRET},
-    {"pwd", true, REDACT_SECRET},
-    {"secret", false, REDACT_SECRET},
-    {"token", false, REDACT_SECRET},
-    {"apikey", false, REDACT_SECRET},
-    {"privatekey", false, REDACT_SECRET},
-    {"accesskey", false, REDACT_SECRET},
-    {"signingkey", false, REDACT_SECRET},
-    {"encryptionkey", false, REDACT_SECRET},
-    {"masterkey", false, REDACT_SECRET},
-    {"sshkey", true, REDACT_SECRET},
-    {"adminkey", false, REDACT_SECRET},
-    {"credential", false, REDACT_SECRET},
-    {"session", true, REDACT_SECRET},
-    {"sessid", false, REDACT_SECRET},
-    {"bearer", true, REDACT_SECRET},
-    {"cookie", false, REDACT_HEADER},
-    {"authorization", false, REDACT_HEADER},
+    {"password", ANYWHERE, REDACT_SECRET},
+    {"passwd", ANYWHERE, REDACT_SECRET},
+    {"passphrase", ANYWHERE, REDACT_SECRET},
+    {"passcode", ANYWHERE, REDACT_SECRET},
+    {"passwort", ANYWHERE, REDACT_SECRET},
+    {"kennwort", ANYWHERE, REDACT_SECRET},
+    {"pwd", WORD, REDACT_SECRET},
+    {"pass", LAST, REDACT_PLURAL}, /* a number counts tests */
+    {"otp", LAST, REDACT_SECRET},
+    {"jwt", LAST, REDACT_SECRET},
+    {"secret", ANYWHERE, REDACT_SECRET},
+    {"token", ANYWHERE, REDACT_TOKEN},
+    {"apikey", ANYWHERE, REDACT_SECRET},
+    {"privatekey", ANYWHERE, REDACT_SECRET},
+    {"accesskey", ANYWHERE, REDACT_SECRET},
+    {"signingkey", ANYWHERE, REDACT_SECRET},
+    {"encryptionkey", ANYWHERE, REDACT_SECRET},
+    {"masterkey", ANYWHERE, REDACT_SECRET},
+    {"accountkey", ANYWHERE, REDACT_SECRET},
+    {"amzsignature", ANYWHERE, REDACT_SECRET},
+    {"sshkey", WORD, REDACT_SECRET},
+    {"adminkey", ANYWHERE, REDACT_SECRET},
+    {"credential", ANYWHERE, REDACT_TOKEN},
+    {"session", WORD, REDACT_TOKEN},
+    {"sessid", ANYWHERE, REDACT_TOKEN},
+    {"bearer", WORD, REDACT_SECRET},
+    {"cookie", ANYWHERE, REDACT_HEADER},
+    {"authorization", ANYWHERE, REDACT_HEADER},
 };
 
 /* What follows a telling word in names that do not hold the secret itself. */
 static const char *const harmless[] = {
-    "count",  "counts", "limit",  "type",    "usage",     "total",     "length",  "size",
-    "ttl",    "age",    "expiry", "expires", "expiresin", "expiresat", "name",    "names",
-    "used",   "left",   "budget", "enabled", "required",  "status",    "expired", "valid",
-    "policy", "izer",   "ise",    "ize",     "ary",       "izers",     "store"};
+    "count",     "counts",  "limit", "type",     "usage",   "total",     "length",
+    "size",      "ttl",     "age",   "expiry",   "expires", "expiresin", "expiresat",
+    "name",      "names",   "used",  "left",     "budget",  "enabled",   "required",
+    "status",    "expired", "valid", "policy",   "izer",    "ise",       "ize",
+    "ary",       "izers",   "store", "endpoint", "timeout", "changedat", "minlength",
+    "maxlength", "manager"};
 
 struct plain {
   char text[NAME_MAX_LEN + 1];
@@ -94,11 +110,14 @@ static bool is_harmless(const char *rest)
 static enum redact_name judge(const struct plain *p, size_t at, const struct word *w)
 {
   size_t len = strlen(w->text);
-  if (strncmp(p->text + at, w->text, len) != 0 || (w->whole && !p->begins[at]))
+  if (strncmp(p->text + at, w->text, len) != 0 ||
+      (w->place != ANYWHERE && !p->begins[at]))
     return REDACT_PLAIN;
   const char *rest = p->text + at + len;
+  if (w->place == LAST)
+    return *rest ? REDACT_PLAIN : w->kind;
   if (strcmp(rest, "s") == 0)
-    return w->kind == REDACT_HEADER ? REDACT_SECRET : REDACT_PLURAL;
+    return REDACT_PLURAL;
   return is_harmless(rest) ? REDACT_PLAIN : w->kind;
 }
 

@@ -63,6 +63,32 @@ describe("in a text", function()
       { "AWS_SECRET_ACCESS_KEY=a/b+c", "AWS_SECRET_ACCESS_KEY=*" },
       { "pwd=\"with space\" x", "pwd=\"*\" x" },
       { "password=ab\\cd!", "password=*" },
+      { "password\t:\tabc", "password\t:\t*" },
+      { "password = `abc`", "password = `*`" },
+      { "token := 'abc'", "token := '*'" },
+      { "{'apiKey': b'abc', 'token': u\"abc\"}", "{'apiKey': b'*', 'token': u\"*\"}" },
+      { "user[password][]=abc passwords[0]=abc", "user[password][]=* passwords[0]=*" },
+      { "q=%22password%22%3A%20%22abc%22", "q=%22password%22%3A%20*" },
+      { "<wsse:Password>a b</wsse:Password>", "<wsse:Password>*</wsse:Password>" },
+      { "SMTP_PASS=abc accessToken=abc otp=12", "SMTP_PASS=* accessToken=* otp=*" },
+    })
+  end)
+
+  it("but the words of a sentence are not", function()
+    check_unchanged({
+      "token: HTTP 503 from the server", "cannot refresh token: connection refused",
+      "password: must have 8 characters", "Authorization: the header is missing",
+      "secret: not found", "cookie: expired", "session: closed by peer",
+      "credentials: missing", "tokens: input 12, output 30", "pass: 12 of 13",
+    })
+    check({
+      { "token: Bearer abc def", "token: * def" },
+      { "token: abc", "token: *" },
+      { "token: abc1 def", "token: * def" },
+      { "token: aBc def", "token: * def" },
+      { "password: correct horse", "password: * horse" },
+      { "token=abc def", "token=* def" },
+      { "{token: abc, n: 1}", "{token: *, n: 1}" },
     })
   end)
 
@@ -74,6 +100,10 @@ describe("in a text", function()
       { "Set-Cookie: sid=1; HttpOnly", "Set-Cookie: *" },
       { "curl -H 'Authorization: token abc' https://x.org",
         "curl -H 'Authorization: *' https://x.org" },
+      { 'Cookie: a="b"; c=d\nnext', "Cookie: *\nnext" },
+      { [[Authorization: Digest username=\"a\", response=\"b\" x]], "Authorization: *" },
+      { "Authorization: Bearer\r\n abc\r\nHost: x", "Authorization: *\r\nHost: x" },
+      { "Authorization:\n\tabc\nHost: x", "Authorization:*\nHost: x" },
     })
   end)
 
@@ -83,6 +113,8 @@ describe("in a text", function()
       { [[{"token" : "abc"}]], [[{"token" : "*"}]] },
       { [[{\"token\":\"abc\",\"n\":1}]], [[{\"token\":\"*\",\"n\":1}]] },
       { [[{"token":{"a":["b"]},"n":1}]], [[{"token":*,"n":1}]] },
+      { [[{"token":{"a":"}","b":["]"]},"n":1}]], [[{"token":*,"n":1}]] },
+      { [[{\"token\":[\"]\"],\"n\":1}]], [[{\"token\":*,\"n\":1}]] },
       { [[{'password': 'abc'}]], [[{'password': '*'}]] },
       { [[{"password":"never ends]], [[{"password":"*]] },
       { [[{"message":"Cookie: a=b"}]], [[{"message":"Cookie: *"}]] },
@@ -125,7 +157,8 @@ describe("in a text", function()
       "has_password: true", "session: none", "possession: 9", "tokenizer: cl100k",
       "sessions: 12", "secret_name=GITHUB", "basic understanding of it",
       "bearer of bad news", "mailto: ada@x.org", "-----BEGIN CERTIFICATE-----\nMIIE",
-      "secretary: Ada", "key=value", "author: Ada", "-- token", "a--b",
+      "token_endpoint=https://x.org", "session_timeout: 30s", "passengers=Ada", "a->b",
+      "<b>token</b>", "cookies: 3", "secretary: Ada", "key=value", "author: Ada", "-- token", "a--b",
     })
   end)
 
@@ -134,7 +167,9 @@ describe("in a text", function()
     local asks = {}
     for i, text in ipairs({ ("="):rep(1e5), ("token="):rep(2e4), (":"):rep(1e5) .. "//@",
       long .. "=x", "token=" .. ("\\"):rep(1e5), "token=" .. ("["):rep(1e5),
-      ("://"):rep(3e4), ("-----BEGIN "):rep(1e4), ('"token":"'):rep(1e4) }) do
+      ("://"):rep(3e4), ("-----BEGIN "):rep(1e4), ('"token":"'):rep(1e4), ('Cookie: a"'):rep(1e4),
+      ('Cookie: a="'):rep(1e4), ("<token>"):rep(1e4), ("token=["):rep(1e4),
+      ("]"):rep(1e5) .. "=" }) do
       asks[i] = { text = text }
     end
     ask(asks)
@@ -154,6 +189,15 @@ describe("in JSON", function()
       '{"clientSecret":*,"Set-Cookie":*}')
     check_json('[["authorization"],{"authorization":"x"}]',
       '[["authorization"],{"authorization":*}]')
+  end)
+
+  it("pairs of a name and a value are understood", function()
+    check_json('{"headers":[["Authorization","a"],["Host","b"]]}',
+      '{"headers":[["Authorization",*],["Host","b"]]}')
+    check_json('[{"name":"X-Api-Key","value":"a"},{"Key":"n","Value":"b"}]',
+      '[{"name":"X-Api-Key","value":*},{"Key":"n","Value":"b"}]')
+    check_json('["curl","--token","a","b"]', '["curl","--token",*,"b"]')
+    check_json('["password","email","name"]', '["password","email","name"]')
   end)
 
   it("texts are gone through", function()
@@ -193,6 +237,14 @@ describe("a value that is registered", function()
       [["{\"a\":\"[redacted]\"}"]], '{"[redacted]":1}', '{"a":"[redacted]"}' },
       { unpack(answers, 3, 7) })
     assert.is_truthy(answers[8]:find("s3cr3t", 1, true))
+  end)
+
+  it("is hidden as far as it goes where a text is cut off, and in JSON of others", function()
+    local answers = ask({ { hide = "a/b/c/d/e/f" }, { text = "is a/b/c/d/..." },
+      { text = [[{"x":"a\/b\/c\/d\/e\/f"}]] }, { text = "a%2fb%2fc%2fd%2fe%2ff" },
+      { text = "a/b/c/d" } })
+    assert.are.same({ '"is [redacted]..."', [["{\"x\":\"[redacted]\"}"]], '"[redacted]"',
+      '"a/b/c/d"' }, { unpack(answers, 2, 5) })
   end)
 
   it("is the longest one that fits, and has 6 bytes at least", function()
