@@ -40,7 +40,8 @@ void api_filter_fini(struct api_filter *f);
  * lives in its memory. */
 void api__problem(struct api_filter *f, const char *field, const char *code,
                   const char *message);
-size_t api__split(struct api_filter *f, const char *text, const char *const **out);
+size_t api__split(struct api_filter *f, const char *field, const char *text,
+                  const char *const **out);
 int64_t api__time(struct api_filter *f, const char *field, const char *text);
 
 /* api_tail.c: the log as it grows, as events; `after` or Last-Event-ID resume. */

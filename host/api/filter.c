@@ -20,14 +20,23 @@ void api__problem(struct api_filter *f, const char *field, const char *code,
 
 /* ---- fields ---- */
 
-/* "a,b" -> {"a","b"}; empty parts are dropped. */
-size_t api__split(struct api_filter *f, const char *text, const char *const **out)
+static void refuse_empty(struct api_filter *f, const char *field)
+{
+  api__problem(f, field, "invalid", "must not be empty");
+}
+
+/* "a,b" -> {"a","b"}; empty parts are dropped. No part at all would widen the filter to
+ * everything, so it is refused. */
+size_t api__split(struct api_filter *f, const char *field, const char *text,
+                  const char *const **out)
 {
   char *copy = arena_strdup(&f->memory, text), *rest = NULL;
   const char **parts = arena_alloc(&f->memory, (strlen(text) / 2 + 1) * sizeof *parts);
   size_t n = 0;
   for (char *part = strtok_r(copy, ",", &rest); part; part = strtok_r(NULL, ",", &rest))
     parts[n++] = part;
+  if (n == 0)
+    refuse_empty(f, field);
   *out = parts;
   return n;
 }
@@ -35,7 +44,7 @@ size_t api__split(struct api_filter *f, const char *text, const char *const **ou
 static void read_state(struct api_filter *f, const char *text)
 {
   const char *const *names;
-  size_t n = api__split(f, text, &names);
+  size_t n = api__split(f, "state", text, &names);
   for (size_t i = 0; i < n; i++) {
     int state = 0;
     while (state < STORE_STATES && strcmp(store_state_names[state], names[i]) != 0)
@@ -52,12 +61,12 @@ static void read_state(struct api_filter *f, const char *text)
 
 static void read_type(struct api_filter *f, const char *text)
 {
-  f->filter.n_types = api__split(f, text, &f->filter.types);
+  f->filter.n_types = api__split(f, "type", text, &f->filter.types);
 }
 
 static void read_queue(struct api_filter *f, const char *text)
 {
-  f->filter.n_queues = api__split(f, text, &f->filter.queues);
+  f->filter.n_queues = api__split(f, "queue", text, &f->filter.queues);
 }
 
 static void read_tag(struct api_filter *f, const char *text)
@@ -95,7 +104,7 @@ static void read_until(struct api_filter *f, const char *text)
 static void read_ids(struct api_filter *f, const char *text)
 {
   const char *const *parts;
-  size_t n = api__split(f, text, &parts);
+  size_t n = api__split(f, "ids", text, &parts);
   int64_t *ids = arena_alloc(&f->memory, n * sizeof *ids);
   for (size_t i = 0; i < n; i++) {
     ids[i] = api_id(parts[i]);
@@ -120,8 +129,8 @@ static void read_field(struct api_filter *f, const char *name, const char *text,
     if (strcmp(fields[i].name, name) == 0) {
       if (*text)
         fields[i].read(f, text);
-      else /* would widen the filter to everything */
-        api__problem(f, name, "invalid", "must not be empty");
+      else
+        refuse_empty(f, name);
       return;
     }
   for (; *others; others++)

@@ -23,7 +23,7 @@ static int find_level(const char *name)
 static void read_level(struct log_filter *f, const char *text)
 {
   const char *const *names;
-  size_t n = api__split(&f->base, text, &names);
+  size_t n = api__split(&f->base, "level", text, &names);
   for (size_t i = 0; i < n; i++) {
     int level = find_level(names[i]);
     f->filter.levels |= 1u << level;
@@ -44,7 +44,7 @@ static void read_min_level(struct log_filter *f, const char *text)
 
 static void read_type(struct log_filter *f, const char *text)
 {
-  f->filter.n_types = api__split(&f->base, text, &f->filter.types);
+  f->filter.n_types = api__split(&f->base, "type", text, &f->filter.types);
 }
 
 static void read_job(struct log_filter *f, const char *text)
@@ -112,12 +112,24 @@ static void read_field(struct log_filter *f, const char *name, const char *text,
                "after");
 }
 
+/* http_query gives the first one of a name. */
+static bool is_repeated(const struct http_request *req, size_t i)
+{
+  return http_query(req, req->pairs.pairs[i].name) != req->pairs.pairs[i].value;
+}
+
 void log_filter_init(struct log_filter *f, const struct http_request *req,
                      const char *const *others)
 {
   *f = (struct log_filter){0};
   for (size_t i = 0; i < req->pairs.count; i++)
-    read_field(f, req->pairs.pairs[i].name, req->pairs.pairs[i].value, others);
+    if (is_repeated(req, i))
+      api__problem(&f->base, req->pairs.pairs[i].name, "repeated",
+                   "must not be given twice; several values have commas between them");
+    else
+      read_field(f, req->pairs.pairs[i].name, req->pairs.pairs[i].value, others);
+  if (http_query(req, "level") && http_query(req, "min_level"))
+    api__problem(&f->base, "min_level", "invalid", "and level exclude each other");
 }
 
 void log_filter_fini(struct log_filter *f)
