@@ -218,7 +218,8 @@ describe("jobs", function()
     assert.are.equal(1, host:request("POST", "/tasks/purge", filter).json.count)
     assert.are.equal(404, host:request("GET", "/tasks/" .. dead.items[1].id).status)
     assert.are.equal(422, host:request("POST", "/tasks/purge", "{}").status)
-    for _, body in ipairs({ '{"ids":["",""]}', '{"ids":[true,1.5]}', '{"type":","}' }) do
+    for _, body in ipairs({ '{"ids":["",""]', '{"ids":[true,1.5]', '{"type":","' }) do
+      body = body .. ',"state":"dead"}'
       assert.are.equal(422, host:request("POST", "/tasks/purge", body).status)
     end
   end)
