@@ -6,9 +6,6 @@
 
 #include "api/cursor.h"
 
-#define LIMIT_DEFAULT 50
-#define LIMIT_MAX     200
-
 /* ---- lists ---- */
 
 struct list {
@@ -20,38 +17,13 @@ struct list {
 static void listed(struct store_op *op)
 {
   struct list *l = op->arg;
-  if (op->status < 0) {
+  if (op->status < 0)
     api__store_problem(l->req, op->err);
-  } else {
-    struct buf b = {0};
-    buf_puts(&b, "{\"items\":");
-    buf_append(&b, l->op.items.data, l->op.items.len);
-    buf_puts(&b, ",\"next_cursor\":");
-    cursor_put(&b, 'j', l->op.next);
-    buf_putc(&b, '}');
-    http_reply(l->req, 200, "application/json", b.data, b.len);
-    buf_fini(&b);
-  }
+  else
+    cursor_reply(l->req, 'j', &l->op.items, l->op.next);
   store_op_fini(op);
   api_filter_fini(&l->filter);
   free(l);
-}
-
-/* Fills limit and cursor; false when one of them is wrong (then it is answered). */
-static bool read_page(struct list *l)
-{
-  const char *limit = http_query(l->req, "limit"), *cursor = http_query(l->req, "cursor");
-  l->op.limit = limit ? api_id(limit) : LIMIT_DEFAULT;
-  l->op.before = cursor_read(cursor, 'j');
-  if (l->op.limit < 1 || l->op.limit > LIMIT_MAX)
-    http_problem(l->req, 422, "invalid", "limit must be a number from 1 to %d",
-                 LIMIT_MAX);
-  else if (l->op.before < 0)
-    http_problem(l->req, 422, "invalid",
-                 "this cursor is none of ours: take next_cursor of the page before");
-  else
-    return true;
-  return false;
 }
 
 void api_list(struct http_request *req, void *arg)
@@ -64,7 +36,7 @@ void api_list(struct http_request *req, void *arg)
   if (l->filter.problems) {
     http_problem_with(req, 422, "invalid", json_incref(l->filter.problems),
                       "the filter does not fit");
-  } else if (read_page(l)) {
+  } else if (cursor_read_page(req, 'j', &l->op.limit, &l->op.before)) {
     l->op.op = (struct store_op){.kind = STORE_JOBS, .done = listed, .arg = l};
     l->op.filter = l->filter.filter;
     store_submit(a->parts.store, &l->op.op);

@@ -8,9 +8,6 @@
 
 #include "api/cursor.h"
 
-#define LIMIT_DEFAULT 50
-#define LIMIT_MAX     200
-
 static const char bad_context[] =
     "context must be a number from 0 to 20: so many lines around each hit";
 
@@ -32,18 +29,10 @@ static void list_free(struct list *l)
 static void listed(struct store_op *op)
 {
   struct list *l = op->arg;
-  if (op->status < 0) {
+  if (op->status < 0)
     api__store_problem(l->req, op->err);
-  } else {
-    struct buf b = {0};
-    buf_puts(&b, "{\"items\":");
-    buf_append(&b, l->op.items.data, l->op.items.len);
-    buf_puts(&b, ",\"next_cursor\":");
-    cursor_put(&b, 'l', l->op.next);
-    buf_putc(&b, '}');
-    http_reply(l->req, 200, "application/json", b.data, b.len);
-    buf_fini(&b);
-  }
+  else
+    cursor_reply(l->req, 'l', &l->op.items, l->op.next);
   list_free(l);
 }
 
@@ -51,22 +40,11 @@ static void listed(struct store_op *op)
  */
 static bool read_page(struct list *l)
 {
-  const char *limit = http_query(l->req, "limit");
   int64_t context = log_filter_context(http_query(l->req, "context"));
-  l->op.limit = limit ? api_id(limit) : LIMIT_DEFAULT;
-  l->op.before = cursor_read(http_query(l->req, "cursor"), 'l');
   l->op.context = (int)context;
-  if (l->op.limit < 1 || l->op.limit > LIMIT_MAX)
-    http_problem(l->req, 422, "invalid", "limit must be a number from 1 to %d",
-                 LIMIT_MAX);
-  else if (l->op.before < 0)
-    http_problem(l->req, 422, "invalid",
-                 "this cursor is none of ours: take next_cursor of the page before");
-  else if (context < 0)
+  if (context < 0)
     http_problem(l->req, 422, "invalid", "%s", bad_context);
-  else
-    return true;
-  return false;
+  return context >= 0 && cursor_read_page(l->req, 'l', &l->op.limit, &l->op.before);
 }
 
 static bool wants_tail(const struct http_request *req)

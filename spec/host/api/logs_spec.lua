@@ -93,7 +93,8 @@ describe("GET /logs", function()
       ["min_level=a,b"] = "/min_level", ["job=x"] = "/job", ["trace=12"] = "/trace",
       ["since=noon"] = "/since", ["type=,"] = "/type", ["level=,,"] = "/level",
       ["job=1&job=2"] = "/job", ["limit=1&limit=2"] = "/limit",
-      ["level=info&min_level=warn"] = "/min_level", ["type="] = "/type", ["q=" .. ("x"):rep(201)] = "/q",
+      ["level=info&min_level=warn"] = "/min_level", ["type="] = "/type",
+      ["q=" .. ("x"):rep(201)] = "/q",
       ["tail=1&limit=3"] = "/limit", ["tail=1&context=3"] = "/context" }) do
       local answer = host:request("GET", "/logs?" .. query)
       assert.equal(422, answer.status, query)

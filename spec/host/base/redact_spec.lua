@@ -157,8 +157,9 @@ describe("in a text", function()
       "has_password: true", "session: none", "possession: 9", "tokenizer: cl100k",
       "sessions: 12", "secret_name=GITHUB", "basic understanding of it",
       "bearer of bad news", "mailto: ada@x.org", "-----BEGIN CERTIFICATE-----\nMIIE",
-      "token_endpoint=https://x.org", "session_timeout: 30s", "passengers=Ada", "a->b",
-      "<b>token</b>", "cookies: 3", "secretary: Ada", "key=value", "author: Ada", "-- token", "a--b",
+      "token_endpoint=https://x.org", "session_timeout: 30s",
+      "passengers=Ada", "a->b", "<b>token</b>", "cookies: 3", "secretary: Ada",
+      "key=value", "author: Ada", "-- token", "a--b",
     })
   end)
 
@@ -167,7 +168,8 @@ describe("in a text", function()
     local asks = {}
     for i, text in ipairs({ ("="):rep(1e5), ("token="):rep(2e4), (":"):rep(1e5) .. "//@",
       long .. "=x", "token=" .. ("\\"):rep(1e5), "token=" .. ("["):rep(1e5),
-      ("://"):rep(3e4), ("-----BEGIN "):rep(1e4), ('"token":"'):rep(1e4), ('Cookie: a"'):rep(1e4),
+      ("://"):rep(3e4), ("-----BEGIN "):rep(1e4),
+      ('"token":"'):rep(1e4), ('Cookie: a"'):rep(1e4),
       ('Cookie: a="'):rep(1e4), ("<token>"):rep(1e4), ("token=["):rep(1e4),
       ("]"):rep(1e5) .. "=" }) do
       asks[i] = { text = text }
@@ -239,7 +241,7 @@ describe("a value that is registered", function()
     assert.is_truthy(answers[8]:find("s3cr3t", 1, true))
   end)
 
-  it("is hidden as far as it goes where a text is cut off, and in JSON of others", function()
+  it("is hidden as far as it goes in a text that is cut off, and in foreign JSON", function()
     local answers = ask({ { hide = "a/b/c/d/e/f" }, { text = "is a/b/c/d/..." },
       { text = [[{"x":"a\/b\/c\/d\/e\/f"}]] }, { text = "a%2fb%2fc%2fd%2fe%2ff" },
       { text = "a/b/c/d" } })
