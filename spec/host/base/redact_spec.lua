@@ -241,7 +241,7 @@ describe("a value that is registered", function()
     assert.is_truthy(answers[8]:find("s3cr3t", 1, true))
   end)
 
-  it("is hidden as far as it goes in a text that is cut off, and in foreign JSON", function()
+  it("is hidden as far as it goes in a text cut off, and in foreign JSON", function()
     local answers = ask({ { hide = "a/b/c/d/e/f" }, { text = "is a/b/c/d/..." },
       { text = [[{"x":"a\/b\/c\/d\/e\/f"}]] }, { text = "a%2fb%2fc%2fd%2fe%2ff" },
       { text = "a/b/c/d" } })
