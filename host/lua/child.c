@@ -130,6 +130,7 @@ static void over(struct child *c)
   uv_close((uv_handle_t *)&c->limit, child__closed);
   uv_close((uv_handle_t *)&c->grace, child__closed);
   folder_leave(c->folder);
+  child_io_end_input(c); /* nobody reads it any more */
   gate_open(&c->ended);
   call_next(c->worker);
 }

@@ -17,7 +17,7 @@ static size_t copy_list(lua_State *L, int idx, char **to)
   size_t n = lua_objlen(L, idx);
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, idx, (int)i + 1);
-    to[i] = mem_strdup(lua_tostring(L, -1));
+    to[i] = mem_strdup(luaL_checkstring(L, -1));
     lua_pop(L, 1);
   }
   return n;
@@ -66,7 +66,7 @@ static int process_new(lua_State *L)
     return push_error(L, &err);
   }
   lua_rawgeti(L, 2, 1);
-  char *path = program_find(w, lua_tostring(L, -1), &err);
+  char *path = program_find(w, luaL_checkstring(L, -1), &err);
   if (!path)
     return push_error(L, &err);
   struct child **at = push_child(L);
@@ -186,6 +186,14 @@ static int process_kill(lua_State *L)
   return 0;
 }
 
+/* process_close(what, child): it ends, and the handle is of no use any more */
+static int process_close(lua_State *L)
+{
+  struct child *c = check_child(L, luaL_checkstring(L, 1));
+  resource_close(&c->resource);
+  return 0;
+}
+
 /* ---- how it ended ---- */
 
 static int push_why(lua_State *L, const struct child *c)
@@ -251,11 +259,17 @@ static int child_gc(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"process_new", process_new},         {"process_start", process_start},
-    {"process_read", process_read},       {"process_write", process_write},
-    {"process_written", process_written}, {"process_end_input", process_end_input},
-    {"process_kill", process_kill},       {"process_wait", process_wait},
-    {"process_memory", process_memory},   {NULL, NULL},
+    {"process_new", process_new},
+    {"process_start", process_start},
+    {"process_read", process_read},
+    {"process_write", process_write},
+    {"process_written", process_written},
+    {"process_end_input", process_end_input},
+    {"process_kill", process_kill},
+    {"process_wait", process_wait},
+    {"process_close", process_close},
+    {"process_memory", process_memory},
+    {NULL, NULL},
 };
 
 void core_process(lua_State *L)

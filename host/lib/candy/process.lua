@@ -27,6 +27,7 @@ local function environment(given)
   if type(given) ~= "table" then
     return nil, expected
   end
+  local copy = {}
   for name, value in pairs(given) do
     local kind = type(value)
     if type(name) ~= "string" or not name:match("^[%a_][%w_]*$")
@@ -38,8 +39,9 @@ local function environment(given)
         return nil, "without " .. name .. ", which is not for scripts to set"
       end
     end
+    copy[name] = value
   end
-  return given
+  return copy
 end
 
 local function input(given)
@@ -95,12 +97,13 @@ local function check_arguments(what, argv)
   end
   local copy = {}
   for i = 1, #argv do
-    local kind = type(argv[i])
-    copy[i] = kind == "number" and tostring(argv[i]) or argv[i]
-    if kind ~= "number" and kind ~= "string" or copy[i]:find("%z") then
+    local given = argv[i]
+    local text = type(given) == "number" and tostring(given) or given
+    if type(text) ~= "string" or text:find("%z") then
       core.misuse(("%s: argument %d must be a text without a NUL, not %s")
-        :format(what, i, options.show(argv[i])))
+        :format(what, i, options.show(given)))
     end
+    copy[i] = text
   end
   return copy
 end
@@ -150,6 +153,15 @@ local function check_memory(what, memory)
   return memory or 0
 end
 
+-- Waits with a child that nobody else has: should that raise, the child is let go of.
+local function await_with(what, child)
+  local ok, err = pcall(wait.await)
+  if not ok then
+    core.process_close(what, child)
+    error(err, 0)
+  end
+end
+
 -- Starts it in its turn: the core's child, or nil and an error.
 local function start(what, argv, opts, has_input, collect_max)
   local memory = check_memory(what, opts.memory)
@@ -169,7 +181,7 @@ local function start(what, argv, opts, has_input, collect_max)
   repeat
     ok, code, text = core.process_start(what, child)
     if ok == nil then
-      wait.await()
+      await_with(what, child)
     end
   until ok ~= nil
   if not ok then
@@ -386,6 +398,17 @@ local function output(what, child, number)
   return await(core.process_read, what, child, number) or ""
 end
 
+-- Feeds it, waits for its end and takes what it wrote.
+local function see_through(what, child, argv, source)
+  if source then
+    feed(what, child, source)
+  end
+  local result, problem = ending(what, child, argv)
+  local told = result or problem
+  told.stdout, told.stderr = output(what, child, 1), output(what, child, 2)
+  return result, problem
+end
+
 --- Runs a program to its end and collects what it writes.
 ---
 --- As for spawn, process.allow must name it; see there. A program that ends with another
@@ -403,16 +426,11 @@ function process.run(argv, opts)
   if not child then
     return nil, err
   end
-  if read.stdin then
-    local ok, why = pcall(feed, what, child, read.stdin)
-    if not ok then
-      core.process_kill(what, child, 0)
-      error(why, 0)
-    end
+  local ok, result, problem = pcall(see_through, what, child, argv, read.stdin)
+  core.process_close(what, child)
+  if not ok then
+    error(result, 0)
   end
-  local result, problem = ending(what, child, argv)
-  local told = result or problem
-  told.stdout, told.stderr = output(what, child, 1), output(what, child, 2)
   return result, problem
 end
 

@@ -187,6 +187,14 @@ describe("a call that is wrong", function()
     misuse("which is the setting process.memory", 'run({ "sh" }, { memory = "2tb" })')
     misuse("and 131072 are the limit", 'run({ "true", ("x"):rep(140000) })')
     misuse("with a colon", 'spawn({ "true" }).wait()')
+    returns({ true }, [[
+      local n = 0
+      local turncoat = setmetatable({ nil, "x" }, { __index = function()
+        n = n + 1
+        return n == 1 and "true" or { find = function() end }
+      end })
+      return { run(turncoat).ok }
+    ]])
   end)
 end)
 
@@ -249,6 +257,36 @@ describe("a limit", function()
     assert.equal("true", narrow:done(third).body)
     narrow:done(first)
     narrow:done(second)
+    narrow:close()
+  end)
+end)
+
+describe("a call that is cancelled", function()
+  it("ends its program", function()
+    returns({ true }, [[
+      local _, err = candy.timeout("100ms", run, { "sleep", "7005" })
+      return { err.code == "timeout" }
+    ]])
+    wait_running("sleep 7005", 0)
+    local own = worker:offer("eval", cjson.encode({ code = [[
+      candy.timeout("100ms", run, { "sleep", "7006" })
+      candy.kv.get("k")
+    ]] }))
+    local request = worker:wait_message("request")
+    wait_running("sleep 7006", 0)
+    worker:send({ answer = { number = request.number, ok = true,
+      body = '{"found":false,"version":0}' } })
+    worker:done(own)
+  end)
+
+  it("leaves the line", function()
+    local narrow = start({ process_max = 1 })
+    returns({ "timeout", true }, [[
+      local long = spawn({ "sleep", "7007" })
+      local _, err = candy.timeout("50ms", run, { "true" })
+      long:kill(0)
+      return { err.code, candy.timeout("10s", run, { "true" }).ok }
+    ]], narrow)
     narrow:close()
   end)
 end)
