@@ -30,8 +30,8 @@ local function check_number(what, by)
 end
 
 local function check_key(what, key)
-  if type(key) ~= "string" or key == "" or #key > KEY_MAX then
-    core.misuse(("%s: a key is a text of 1 to %d bytes, not %s")
+  if type(key) ~= "string" or #key > KEY_MAX or not key:find("^%Z+$") then
+    core.misuse(("%s: a key is a text of 1 to %d bytes without a NUL, not %s")
       :format(what, KEY_MAX, options.show(key)))
   end
 end

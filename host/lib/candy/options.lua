@@ -90,10 +90,10 @@ end
 
 --- A short text of at most 200 bytes.
 function options.label(value)
-  if type(value) == "string" and value ~= "" and #value <= NAME_MAX then
+  if type(value) == "string" and #value <= NAME_MAX and value:find("^%Z+$") then
     return value
   end
-  return nil, "a text of 1 to 200 bytes"
+  return nil, "a text of 1 to 200 bytes without a NUL"
 end
 
 function options.queue_name(value)

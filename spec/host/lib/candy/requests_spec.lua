@@ -151,6 +151,7 @@ describe("candy.kv", function()
   it("tells misuse", function()
     assert.truthy(misuse("candy.kv.get()"):find("a key is a text of 1 to 500 bytes", 1,
       true))
+    assert.truthy(misuse([[candy.kv.get("a\0b")]]):find("without a NUL", 1, true))
     assert.truthy(misuse('candy.kv.set("k", print)'):find("is a function", 1, true))
     assert.truthy(misuse('candy.kv.add("k", "x")'):find("must be a number", 1, true))
     assert.truthy(misuse('candy.kv.add("k", false)'):find("number, not false", 1, true))
