@@ -160,6 +160,7 @@ static void open_core(lua_State *L)
   core_http(L);
   core_file(L);
   core_process(L);
+  core_promise(L);
 }
 
 static const luaL_Reg libraries[] = {

@@ -52,14 +52,27 @@ local function body_of(lock, verb, version)
   }
 end
 
+-- Keeps what was answered: until when it is held at least, and how it is given back,
+-- which the job's end does at the latest.
+local function note(lock, version, asked_ms)
+  lock.version, lock.until_ms = version, asked_ms + lock.ttl
+  local body = assert(core.encode(body_of(lock, "delete", version)))
+  if lock.promise then
+    core.promise_change(lock.promise, body)
+  else
+    lock.promise = core.promise("kv", body)
+  end
+end
+
 -- Whether it is held now; nil, err when the store could not tell.
 local function set(lock, version)
+  local asked_ms = core.clock()
   local answer, err = wait.request(WHAT, "kv", body_of(lock, "set", version))
   if not answer then
     return nil, err
   end
   if answer.found then
-    lock.version = answer.version
+    note(lock, answer.version, asked_ms)
   end
   return answer.found
 end
@@ -88,16 +101,20 @@ local function take(lock, patience)
   end
 end
 
+local function left_of(lock)
+  return math.max(0, lock.until_ms - core.clock())
+end
+
+-- A store that cannot tell is asked again; what it has not confirmed in time is lost.
 local function renew(lock, held)
-  while true do
-    core.sleep(lock.ttl / 3)
+  local kept = true
+  while kept ~= false and left_of(lock) > 0 do
+    core.sleep(math.min(left_of(lock), lock.ttl / 3))
     wait.await()
-    if set(lock, lock.version) == false then
-      lock.lost = true
-      held:cancel()
-      return
-    end
+    kept = fiber.timeout(left_of(lock) / 1000, set, lock, lock.version)
   end
+  lock.lost = true
+  held:cancel()
 end
 
 local function pack(...)
@@ -110,7 +127,7 @@ local function hold(lock, fn)
   local results = pack(pcall(held.wait, held))
   held:cancel()
   renewing:cancel()
-  core.tell("kv", assert(core.encode(body_of(lock, "delete", lock.version))))
+  core.promise_keep(lock.promise)
   if lock.lost then
     return nil, errors.new({
       code = "lock_lost",
@@ -135,7 +152,7 @@ return function(name, opts, fn)
     opts, fn = nil, opts
   end
   if not options.label(name) then
-    core.misuse(("candy.lock: a name is a text of 1 to 200 bytes, not %s")
+    core.misuse(("candy.lock: a name is a text of 1 to 200 bytes without a NUL, not %s")
       :format(options.show(name)))
   elseif type(fn) ~= "function" then
     core.misuse(("candy.lock: the last argument must be a function, not %s")

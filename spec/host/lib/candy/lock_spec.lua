@@ -96,11 +96,41 @@ describe("candy.lock", function()
       return candy.lock("e", function() return true end)]]))
   end)
 
+  it("is given back when its job fails in another function", function()
+    local _, err = eval([[
+      candy.all({
+        function() candy.lock("f", { ttl = "1h" }, function() candy.sleep("1h") end) end,
+        function() candy.sleep("50ms") error("no luck") end,
+      })]])
+    assert.truthy(err.message:find("no luck", 1, true))
+    assert.is_true(eval(
+      'return candy.lock("f", { wait = 0 }, function() return true end)'))
+  end)
+
   it("tells a misuse", function()
     local _, err = eval('candy.lock("", print)')
     assert.truthy(err.message:find("a name is a text of 1 to 200 bytes", 1, true))
+    _, err = eval('candy.lock("a\\0b", print)')
+    assert.truthy(err.message:find("without a NUL", 1, true), err.message)
     _, err = eval('candy.lock("x", { ttl = "1ms" }, print)')
     assert.truthy(err.message:find('option "ttl" of candy.lock must be at least "300ms"',
       1, true), err.message)
+  end)
+end)
+
+describe("candy.lock, when the store fails,", function()
+  local support = require("spec.support.worker")
+
+  it("is lost as soon as its time is over", function()
+    local worker = support.start_one([[
+      candy.task("t", function()
+        local _, err = candy.lock("x", { ttl = "300ms" }, function() candy.sleep("1h") end)
+        return err.code
+      end)]])
+    local id = worker:offer("t")
+    assert.equal("kv", (worker:answer('{"found":true,"version":1}')))
+    worker:wait_message("request") -- which is never answered
+    assert.equal('"lock_lost"', worker:done(id).body)
+    worker:close()
   end)
 end)
