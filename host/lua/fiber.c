@@ -77,6 +77,7 @@ void fiber_init(struct fiber *f, struct slot *s)
   struct worker *w = s->worker;
   f->slot = s;
   f->co_ref = LUA_NOREF;
+  f->begun = true;
   take_place(w, f); /* the slots of a worker are far less than FIBERS_MAX */
   uv_timer_init(&w->loop, &f->alarm);
   f->alarm.data = f;
@@ -88,7 +89,7 @@ void fiber_fini(struct fiber *f)
   buf_fini(&f->answer);
 }
 
-static void link_spawned(struct fiber *f)
+static void join_family(struct fiber *f, struct fiber *parent)
 {
   struct slot *s = f->slot;
   f->sibling = s->spawned;
@@ -96,6 +97,36 @@ static void link_spawned(struct fiber *f)
   if (f->sibling)
     f->sibling->sibling_at = &f->sibling;
   s->spawned = f;
+  s->spawned_count++;
+  f->twin = parent->child;
+  f->twin_at = &parent->child;
+  if (f->twin)
+    f->twin->twin_at = &f->twin;
+  parent->child = f;
+}
+
+static void leave_parent(struct fiber *f)
+{
+  if (f->twin_at)
+    *f->twin_at = f->twin;
+  if (f->twin)
+    f->twin->twin_at = f->twin_at;
+  f->twin = NULL;
+  f->twin_at = NULL;
+}
+
+static void leave_family(struct fiber *f)
+{
+  struct slot *s = f->slot;
+  leave_parent(f);
+  while (f->child)
+    leave_parent(f->child);
+  *f->sibling_at = f->sibling;
+  if (f->sibling)
+    f->sibling->sibling_at = f->sibling_at;
+  s->spawned_count--;
+  if (!s->spawned && s->main.joining)
+    fiber_wake(&s->main);
 }
 
 /* ---- the line of ready ones ---- */
@@ -130,8 +161,10 @@ static void leave_ready(struct fiber *f)
 struct fiber *fiber_pop_ready(struct worker *w)
 {
   struct fiber *f = w->ready;
-  if (f)
-    leave_ready(f);
+  if (!f)
+    return NULL;
+  leave_ready(f);
+  f->state = FIBER_RUNNING;
   return f;
 }
 
@@ -140,6 +173,8 @@ struct fiber *fiber_pop_ready(struct worker *w)
 struct fiber *fiber_spawn(lua_State *L)
 {
   struct worker *w = worker_of(L);
+  if (w->running->spawned_count >= FIBERS_OF_JOB)
+    return NULL;
   lua_State *co = lua_newthread(L);
   lua_insert(L, -2); /* stack: coroutine, function */
   lua_xmove(L, co, 1);
@@ -153,11 +188,9 @@ struct fiber *fiber_spawn(lua_State *L)
   }
   f->co = co;
   f->co_ref = co_ref;
-  f->parent = w->fiber->number;
-  w->fiber->children++;
   uv_timer_init(&w->loop, &f->alarm);
   f->alarm.data = f;
-  link_spawned(f);
+  join_family(f, w->fiber);
   push_ready(f);
   return f;
 }
@@ -181,6 +214,7 @@ int fiber_run(struct fiber *f)
   if (!f->co)
     make_coroutine(f);
   f->state = FIBER_RUNNING;
+  f->begun = true;
   w->running = s;
   w->fiber = f;
   int status = s->job ? entry(w, f->co, 0, PAGE_JOB, s->job->m.cell)
@@ -192,12 +226,22 @@ int fiber_run(struct fiber *f)
 
 /* ---- the end ---- */
 
+static void await_no_more(struct fiber *f)
+{
+  struct fiber *other = f->awaits ? fiber_find(f->slot->worker, f->awaits) : NULL;
+  if (other)
+    other->awaited--;
+  f->awaits = 0;
+}
+
 static void stop_waiting(struct fiber *f)
 {
   void (*forget)(void *arg) = f->forget;
   f->forget = NULL;
   f->request = 0;
+  f->slot->worker->for_channel -= f->for_channel;
   f->for_channel = f->parked = f->joining = false;
+  await_no_more(f);
   uv_timer_stop(&f->alarm);
   if (forget)
     forget(f->arg);
@@ -210,19 +254,6 @@ static void release(uv_handle_t *alarm)
   free(f);
 }
 
-static void leave_family(struct fiber *f)
-{
-  struct slot *s = f->slot;
-  struct fiber *parent = fiber_find(s->worker, f->parent);
-  if (parent)
-    parent->children--;
-  *f->sibling_at = f->sibling;
-  if (f->sibling)
-    f->sibling->sibling_at = f->sibling_at;
-  if (!s->spawned && s->main.joining)
-    fiber_wake(&s->main);
-}
-
 void fiber_drop(struct fiber *f)
 {
   struct worker *w = f->slot->worker;
@@ -231,7 +262,8 @@ void fiber_drop(struct fiber *f)
   else if (f->state == FIBER_READY)
     leave_ready(f);
   f->state = FIBER_IDLE;
-  f->cancelled = f->in_transaction = false;
+  f->cancelled = false;
+  f->transaction = 0;
   luaL_unref(w->L, LUA_REGISTRYINDEX, f->co_ref);
   f->co = NULL;
   f->co_ref = LUA_NOREF;
@@ -256,6 +288,17 @@ static void interrupt(struct fiber *f)
   push_ready(f);
 }
 
+void fiber_give_up(struct fiber *f)
+{
+  struct slot *s = f->slot;
+  for (struct fiber *other = s->spawned; other && f->awaited > 0; other = other->sibling)
+    if (other->awaits == f->number)
+      interrupt(other);
+  if (s->main.awaits == f->number)
+    interrupt(&s->main);
+  fiber_drop(f);
+}
+
 void fiber_interrupt_all(struct slot *s)
 {
   for (struct fiber *f = s->spawned; f; f = f->sibling)
@@ -269,12 +312,8 @@ void fiber_cancel(struct fiber *f)
     return;
   f->cancelled = true;
   interrupt(f);
-  uint32_t left = f->children;
-  for (struct fiber *other = f->slot->spawned; other && left > 0; other = other->sibling)
-    if (other->parent == f->number) {
-      fiber_cancel(other);
-      left--;
-    }
+  for (struct fiber *child = f->child; child; child = child->twin)
+    fiber_cancel(child);
 }
 
 /* ---- waiting ---- */
@@ -319,12 +358,16 @@ void fiber_wait_channel(struct fiber *f)
 {
   fiber_wait(f, NULL, NULL);
   f->for_channel = true;
+  f->slot->worker->for_channel++;
 }
 
-void fiber_park(struct fiber *f, int64_t ms)
+void fiber_park(struct fiber *f, int64_t ms, struct fiber *other)
 {
   fiber_wait(f, NULL, NULL);
   f->parked = true;
+  f->awaits = other ? other->number : 0;
+  if (other)
+    other->awaited++;
   if (ms >= 0)
     set_alarm(f, ms);
 }
@@ -363,7 +406,7 @@ void fiber_answer(struct worker *w, const struct message_answer *answer)
 
 void fiber_channel_drained(struct worker *w)
 {
-  for (uint32_t i = 0; i < w->place_count; i++)
+  for (uint32_t i = 0; i < w->place_count && w->for_channel > 0; i++)
     if (w->places[i].fiber && w->places[i].fiber->for_channel)
       fiber_wake(w->places[i].fiber);
 }

@@ -18,6 +18,7 @@
 
 #define FIBER_PLACES_BITS 16 /* of a fiber's and of a request's number: the place */
 #define FIBERS_MAX        (1 << FIBER_PLACES_BITS)
+#define FIBERS_OF_JOB     (FIBERS_MAX / 4) /* so that one leaves some to others */
 
 enum fiber_state {
   FIBER_IDLE, /* a main fiber without a job */
@@ -30,10 +31,11 @@ struct fiber {
   struct slot *slot;
   struct fiber *next, *before;         /* in the line of ready ones */
   struct fiber *sibling, **sibling_at; /* among those that the job spawned */
+  struct fiber *child;                 /* that it spawned last; cancelled along with it */
+  struct fiber *twin, **twin_at;       /* of the same parent; twin_at: NULL without one */
   uint64_t number;                     /* never used twice; its last bits are its place */
-  uint64_t parent;                     /* who spawned it; cancelled, it takes it along */
-  uint32_t children;                   /* how many it spawned that have not ended */
   enum fiber_state state;
+  bool begun;
 
   lua_State *co; /* NULL: a main fiber that needs one yet */
   int co_ref;
@@ -45,9 +47,11 @@ struct fiber {
   struct buf answer;
   bool for_channel;    /* it waits until the channel has sent what it holds */
   bool parked;         /* it waits for fiber_unpark, or its alarm */
+  uint64_t awaits;     /* number of the one whose end it is parked for; 0: none */
+  uint32_t awaited;    /* how many are parked for the end of this one */
   bool joining;        /* it waits until the job's other fibers have ended */
   bool cancelled;      /* it has been told, or will be when it runs again */
-  bool in_transaction; /* only the queries of its transaction may make it wait */
+  int64_t transaction; /* whose queries alone may make it wait; 0: none */
   uv_timer_t alarm;
 };
 
@@ -56,7 +60,8 @@ void fiber_init(struct fiber *f, struct slot *s);
 void fiber_fini(struct fiber *f);
 
 /* Adds a fiber to the job that runs; it will run the function at the top of L's stack,
- * which is popped. NULL when there are FIBERS_MAX. May raise. */
+ * which is popped. NULL when the job has FIBERS_OF_JOB, or the worker FIBERS_MAX. May
+ * raise. */
 struct fiber *fiber_spawn(lua_State *L);
 struct fiber *fiber_find(struct worker *w, uint64_t number); /* or NULL: it has ended */
 
@@ -67,6 +72,8 @@ int fiber_run(struct fiber *f);
  * fiber gets a new coroutine when it runs again; another one is gone after this. */
 void fiber_drop(struct fiber *f);
 void fiber_drop_spawned(struct slot *s);
+/* Drops a cancelled one that cannot tell of its end: who is parked for it is woken. */
+void fiber_give_up(struct fiber *f);
 
 /* It is not wanted any more, nor are those that it spawned: they are told. */
 void fiber_cancel(struct fiber *f);
@@ -84,7 +91,8 @@ void fiber_wait(struct fiber *f, void (*forget)(void *arg), void *arg);
 void fiber_wait_alarm(struct fiber *f, int64_t ms);
 uint32_t fiber_wait_answer(struct fiber *f); /* the number that the request must carry */
 void fiber_wait_channel(struct fiber *f);
-void fiber_park(struct fiber *f, int64_t ms); /* < 0: for as long as it takes */
+/* ms < 0: for as long as it takes; `other`: whose end it waits for, or NULL */
+void fiber_park(struct fiber *f, int64_t ms, struct fiber *other);
 void fiber_join(struct fiber *f);
 
 /* ---- what they waited for has come ---- */

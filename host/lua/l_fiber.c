@@ -3,10 +3,10 @@
 #include "lua/core.h"
 #include "lua/slot.h"
 
-static struct fiber *find(lua_State *L)
+static struct fiber *find(lua_State *L, int idx)
 {
   struct worker *w = worker_of(L);
-  struct fiber *f = fiber_find(w, (uint64_t)luaL_checknumber(L, 1));
+  struct fiber *f = fiber_find(w, (uint64_t)luaL_checknumber(L, idx));
   return f && f->slot == w->running ? f : NULL;
 }
 
@@ -31,18 +31,34 @@ static int self(lua_State *L)
   return 1;
 }
 
-/* park(name, ms): waits for wake, or until ms are over (< 0: never) */
+/* park(name, ms, number of a fiber or nil): waits for wake, until ms are over (< 0:
+ * never), or until that fiber is no more */
 static int park(lua_State *L)
 {
   struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
-  fiber_park(f, (int64_t)luaL_checknumber(L, 2));
+  struct fiber *other = lua_isnoneornil(L, 3) ? NULL : find(L, 3);
+  fiber_park(f, (int64_t)luaL_checknumber(L, 2), other);
   return 0;
+}
+
+/* lives(number) -> whether the fiber is there */
+static int lives(lua_State *L)
+{
+  lua_pushboolean(L, find(L, 1) != NULL);
+  return 1;
+}
+
+/* cancelled() -> whether the fiber that runs is */
+static int cancelled(lua_State *L)
+{
+  lua_pushboolean(L, worker_of(L)->fiber->cancelled);
+  return 1;
 }
 
 /* wake(number) */
 static int wake(lua_State *L)
 {
-  struct fiber *f = find(L);
+  struct fiber *f = find(L, 1);
   if (f)
     fiber_unpark(f);
   return 0;
@@ -51,7 +67,7 @@ static int wake(lua_State *L)
 /* cancel(number) */
 static int cancel(lua_State *L)
 {
-  struct fiber *f = find(L);
+  struct fiber *f = find(L, 1);
   if (f && f != f->slot->worker->fiber)
     fiber_cancel(f);
   return 0;
@@ -72,7 +88,7 @@ static int join(lua_State *L)
 static int strands(lua_State *L)
 {
   struct slot *s = worker_of(L)->running;
-  if (s->strands_ref == LUA_NOREF && !lua_toboolean(L, 1))
+  if (!s || (s->strands_ref == LUA_NOREF && !lua_toboolean(L, 1)))
     return 0;
   if (s->strands_ref == LUA_NOREF) {
     lua_newtable(L);
@@ -83,8 +99,10 @@ static int strands(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"spawn", spawn},   {"self", self}, {"park", park},       {"wake", wake},
-    {"cancel", cancel}, {"join", join}, {"strands", strands}, {NULL, NULL},
+    {"spawn", spawn}, {"self", self},     {"park", park},
+    {"wake", wake},   {"cancel", cancel}, {"cancelled", cancelled},
+    {"join", join},   {"lives", lives},   {"strands", strands},
+    {NULL, NULL},
 };
 
 void core_fiber(lua_State *L)

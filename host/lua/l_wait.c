@@ -22,7 +22,7 @@ struct fiber *core_waiting_fiber(lua_State *L, const char *what)
                 "%s cannot wait inside of a function that Lua's own libraries call "
                 "(table.sort, string.gsub and the like)",
                 what);
-  if (w->fiber->in_transaction)
+  if (w->fiber->transaction)
     core_misuse(L,
                 "%s cannot be called inside of candy.db.tx, which may wait for nothing "
                 "but its own queries: call it before, or after",
@@ -42,11 +42,26 @@ static void send_request(lua_State *L, int at, uint32_t number)
   channel_send(w->channel, MESSAGE_REQUEST, w->message.data, w->message.len);
 }
 
-/* transaction(whether the fiber that runs is in one) */
-static int transaction(lua_State *L)
+/* begin_transaction(number): the fiber that runs is in it */
+static int begin_transaction(lua_State *L)
 {
-  worker_of(L)->fiber->in_transaction = lua_toboolean(L, 1);
+  worker_of(L)->fiber->transaction = (int64_t)luaL_checknumber(L, 1);
   return 0;
+}
+
+/* end_transaction() */
+static int end_transaction(lua_State *L)
+{
+  worker_of(L)->fiber->transaction = 0;
+  return 0;
+}
+
+/* is_in_transaction(number) -> whether the fiber that runs is in that one */
+static int is_in_transaction(lua_State *L)
+{
+  const struct fiber *f = worker_of(L)->fiber;
+  lua_pushboolean(L, f && f->transaction == (int64_t)luaL_checknumber(L, 1));
+  return 1;
 }
 
 /* request(name, verb, body): sends it | returns a message when it is too large */
@@ -106,8 +121,14 @@ static int answer(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"request", request}, {"tell", tell},     {"transaction", transaction},
-    {"sleep", sleep_ms},  {"answer", answer}, {NULL, NULL},
+    {"request", request},
+    {"tell", tell},
+    {"begin_transaction", begin_transaction},
+    {"end_transaction", end_transaction},
+    {"is_in_transaction", is_in_transaction},
+    {"sleep", sleep_ms},
+    {"answer", answer},
+    {NULL, NULL},
 };
 
 void core_wait(lua_State *L)

@@ -37,8 +37,8 @@ void outcome_skipped(struct worker *w, struct job *job)
 
 static void end(struct slot *s, struct message_done *done)
 {
-  struct worker *w = s->worker;
-  send_done(w, s->job, done);
+  slot_close(s);
+  send_done(s->worker, s->job, done);
   slot_end(s);
 }
 

@@ -61,13 +61,17 @@ void slot_begin(struct slot *s, struct job *job, int64_t timeout_ms)
   w->busy_slots++;
 }
 
+void slot_close(struct slot *s)
+{
+  fiber_drop_spawned(s);
+  resource_close_all(s);
+}
+
 void slot_end(struct slot *s)
 {
   struct worker *w = s->worker;
   if (uv_is_active((uv_handle_t *)&s->limit))
     uv_timer_stop(&s->limit);
-  fiber_drop_spawned(s);
-  resource_close_all(s);
   if (s->strands_ref != LUA_NOREF)
     luaL_unref(w->L, LUA_REGISTRYINDEX, s->strands_ref);
   s->strands_ref = LUA_NOREF;
@@ -191,13 +195,17 @@ static void spawned_yielded(struct fiber *f)
   if (s->refused)
     drop_job(s);
   else if (s->timed_out || f->cancelled)
-    fiber_drop(f);
+    fiber_give_up(f);
 }
 
 void slot_run(struct fiber *f)
 {
   struct slot *s = f->slot;
   struct worker *w = s->worker;
+  if (!f->begun && (f->cancelled || s->timed_out)) {
+    fiber_give_up(f);
+    return;
+  }
   int status = fiber_run(f);
   if (status != 0 && status != LUA_YIELD)
     raised(f);

@@ -23,7 +23,8 @@ struct slot {
   uint32_t index;
   struct fiber main;
   struct fiber *spawned; /* by the job, not ended yet */
-  int strands_ref;       /* what candy/fiber.lua keeps for the job, or LUA_NOREF */
+  uint32_t spawned_count;
+  int strands_ref; /* what candy/fiber.lua keeps for the job, or LUA_NOREF */
   struct resource *resources;
   struct folder *folder; /* the job's, or NULL */
 
@@ -47,7 +48,9 @@ void slot_run(struct fiber *f);
 
 /* The job begins in this slot, within its main fiber. */
 void slot_begin(struct slot *s, struct job *job, int64_t timeout_ms);
-/* The job is over and told: the slot forgets it, and closes what it left open. */
+/* The job is over: its fibers end, and what it left open is closed. */
+void slot_close(struct slot *s);
+/* And told: the slot forgets it. */
 void slot_end(struct slot *s);
 
 /* A fiber of the job begins to wait. */

@@ -95,6 +95,8 @@ struct worker {
   struct fiber *fiber;  /* and in which of its fibers */
   struct slot *told;    /* whose error is being put into words */
 
+  uint32_t for_channel; /* how many fibers wait until the channel has sent all */
+
   struct fiber_place *places;
   uint32_t place_count, free_place; /* free_place: 1 + the first one; 0: none */
   uint64_t last_fiber;

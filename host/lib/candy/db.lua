@@ -74,9 +74,9 @@ local function ask(state, what, verb, body)
     return nil, state.failure
   end
   body.tx = state.number
-  core.transaction(false)
+  core.end_transaction()
   local answer, err = wait.request(what, verb, body)
-  core.transaction(true)
+  core.begin_transaction(state.number)
   if not answer then
     state.failure = err
   end
@@ -87,9 +87,9 @@ local function handle_of(state)
   local tx = {}
 
   local function run(what, reads, ...)
-    if state.over then
-      core.misuse(what .. ": the transaction is over: its methods work inside of the "
-        .. "function that candy.db.tx was given")
+    if state.over or not core.is_in_transaction(state.number) then
+      core.misuse(what .. ": the transaction is over, or another one's: its methods work "
+        .. "inside of the function that candy.db.tx was given")
     end
     local body = body_of(what, ...)
     body.reads = reads
@@ -114,19 +114,20 @@ end
 
 local function keep(state)
   local kept, err = ask(state, "candy.db.tx", "tx_end", { keep = true })
-  core.transaction(false)
+  core.end_transaction()
   return kept, err
 end
 
 -- Nothing waits here: the job's time may be up.
 local function take_back(state)
-  core.transaction(false)
+  core.end_transaction()
   core.tell("tx_end", core.encode({ tx = state.number, keep = false }))
 end
 
 -- What candy.db.tx returns, given what its function did.
 local function conclude(state, ok, first, ...)
   state.over = true
+  wait.pinned[state.thread] = nil
   if not ok then
     take_back(state)
     error(first, 0)
@@ -174,8 +175,9 @@ function db.tx(fn)
   if not begun then
     return nil, err
   end
-  local state = { number = begun.tx }
-  core.transaction(true)
+  local state = { number = begun.tx, thread = coroutine.running() }
+  wait.pinned[state.thread] = true
+  core.begin_transaction(state.number)
   return conclude(state, pcall(fn, handle_of(state)))
 end
 

@@ -49,13 +49,9 @@ local function check_function(what, place, fn)
   end
 end
 
-local function start(what, body)
-  local number = core.spawn(body)
-  if not number then
-    core.misuse(what .. ": a worker has at most 65536 fibers at a time; wait for some of "
-      .. "them first (candy.all has the option concurrency)")
-  end
-  return number
+local function too_many(what)
+  core.misuse(what .. ": a job has at most 16384 functions that run at a time, and a "
+    .. "worker 65536; wait for some of them first (candy.all has the option concurrency)")
 end
 
 -- One strand: a function in a fiber of its own --
@@ -65,10 +61,25 @@ end
 local methods = {}
 local strand_of = setmetatable({}, { __mode = "k" }) -- by handle
 
+local function own(what, handle)
+  local strand = strand_of[handle or 0]
+  if not strand then
+    core.misuse(what .. " is called with a colon, on what candy.spawn returned")
+  end
+  return strand
+end
+
+local function check_home(what, strand)
+  if not strand.ended and strand.home ~= core.strands() then
+    core.misuse(what .. ": the function belongs to another job")
+  end
+end
+
 local function finish(strand, ok, ...)
   strand.ended, strand.ok, strand.results = true, ok, pack(...)
-  if not ok then
-    table.insert(strand.home, strand)
+  strand.cancelled = strand.cancelled or core.cancelled()
+  if not ok and not strand.cancelled then
+    strand.home[strand] = true -- until somebody has seen it
   end
   for number in pairs(strand.waiting) do
     core.wake(number)
@@ -79,15 +90,15 @@ local function launch(what, fn, ...)
   local strand, args = { waiting = {} }, pack(...)
   core.self(what)
   strand.home = core.strands(true)
-  strand.number = start(what, function()
+  strand.number = core.spawn(function()
     finish(strand, pcall(fn, unpack(args, 1, args.n)))
   end)
-  return strand
+  return strand.number and strand or too_many(what)
 end
 
 -- What the strand returned; what it raised is raised here.
 local function outcome(strand)
-  strand.seen = true
+  strand.home[strand] = nil
   if strand.cancelled then
     return nil, errors.new({ code = "cancelled", message = "the function was cancelled" })
   elseif not strand.ok then
@@ -106,20 +117,22 @@ local function cancel(strand)
   end
 end
 
--- Waits until the strand has ended, or until `ms` are over; tells which.
+-- Waits until the strand has ended, or until `ms` are over; tells which. A fiber that is
+-- cancelled may be gone without a word.
 local function await(what, strand, ms)
   local me, until_ms = core.self(what), ms and core.clock() + ms
-  if not strand.ended and strand.home ~= core.strands() then
-    core.misuse(what .. ": the function belongs to another job")
-  end
+  check_home(what, strand)
   strand.waiting[me] = true
   while not strand.ended do
     local left = until_ms and until_ms - core.clock() or -1
     if until_ms and left <= 0 then
       break
+    elseif not core.lives(strand.number) then
+      strand.ended, strand.cancelled = true, true
+    else
+      core.park(what, left, strand.number)
+      wait.await()
     end
-    core.park(what, left)
-    wait.await()
   end
   strand.waiting[me] = nil
   return strand.ended
@@ -129,20 +142,23 @@ end
 ---@return any ...  what it returned; nil, err with code `cancelled` when it was
 ---  cancelled. What it raised is raised again
 function methods.wait(handle)
-  local strand = strand_of[handle]
+  local strand = own("handle:wait", handle)
   await("handle:wait", strand)
   return outcome(strand)
 end
 
---- Cancels the function: what it waits for is given up, and its wait raises.
+--- Cancels the function: what it waits for is given up, and its wait raises; when it has
+--- not begun, it never does. What it spawned is cancelled too.
 function methods.cancel(handle)
-  cancel(strand_of[handle])
+  local strand = own("handle:cancel", handle)
+  check_home("handle:cancel", strand)
+  cancel(strand)
 end
 
 --- Tells whether the function has ended.
 ---@return boolean
 function methods.done(handle)
-  return strand_of[handle].ended == true
+  return own("handle:done", handle).ended == true
 end
 
 --- Runs a function beside the one that goes on. A job ends when all that it spawned has
@@ -187,12 +203,13 @@ end
 -- Many at once --
 
 local function keys_of(fns)
-  local keys = {}
+  local keys, numbers = {}, true
   for key, fn in pairs(fns) do
     check_function("candy.all", ("the value of %s"):format(options.show(key)), fn)
     keys[#keys + 1] = key
+    numbers = numbers and type(key) == "number"
   end
-  if #fns == #keys then -- a list is begun in its order
+  if numbers then -- a list is begun in its order
     table.sort(keys)
   end
   return keys
@@ -220,6 +237,24 @@ local function work_off(group)
   end
 end
 
+local function cancel_all(numbers)
+  for _, number in ipairs(numbers) do
+    core.cancel(number)
+  end
+end
+
+local function start_all(what, group)
+  local numbers = {}
+  for i = 1, group.running do
+    numbers[i] = core.spawn(function() work_off(group) end)
+    if not numbers[i] then
+      cancel_all(numbers)
+      too_many(what)
+    end
+  end
+  return numbers
+end
+
 ---@class candy.AllOptions
 ---@field concurrency integer?  how many run at a time; all of them by default, at most
 ---  10,000
@@ -240,10 +275,7 @@ function fiber.all(fns, opts)
   local group = { fns = fns, keys = keys_of(fns), next = 1, results = {} }
   group.parent = core.self(what)
   group.running = math.min(#group.keys, read.concurrency or ALL_MAX)
-  local numbers = {}
-  for i = 1, group.running do
-    numbers[i] = start(what, function() work_off(group) end)
-  end
+  local numbers = start_all(what, group)
   while group.running > 0 and not group.failed do
     core.park(what, -1)
     wait.await()
@@ -251,9 +283,7 @@ function fiber.all(fns, opts)
   if not group.failed then
     return group.results
   end
-  for _, number in ipairs(numbers) do
-    core.cancel(number)
-  end
+  cancel_all(numbers)
   if group.raised then
     error(group.err, 0)
   end
@@ -263,10 +293,14 @@ end
 -- The end of a job --
 
 local function raise_unseen()
-  for _, strand in ipairs(core.strands() or {}) do
-    if not strand.seen and not strand.cancelled then
-      error(strand.results[1], 0)
+  local first
+  for strand in pairs(core.strands() or {}) do
+    if not first or strand.number < first.number then
+      first = strand
     end
+  end
+  if first then
+    error(first.results[1], 0)
   end
 end
 

@@ -6,8 +6,9 @@
 -- never see a wait as a yield of their own.
 local core = require("candy.core")
 local frozen = require("candy.frozen")
-local WAIT = require("candy.wait").WAIT
+local wait = require("candy.wait")
 
+local WAIT, pinned = wait.WAIT, wait.pinned
 local create, running, status = coroutine.create, coroutine.running, coroutine.status
 local resume, yield = coroutine.resume, coroutine.yield
 
@@ -58,6 +59,8 @@ end
 function thread.yield(...)
   if not made[running() or false] then
     core.misuse("coroutine.yield: not inside of a coroutine that the script made")
+  elseif pinned[running()] then
+    core.misuse("coroutine.yield: the function of candy.db.tx must come to its end first")
   end
   return yield(...)
 end

@@ -6,7 +6,10 @@ local errors = require("candy.error")
 local yield = coroutine.yield
 local WAIT = {} -- what a coroutine yields when it waits; no script ever sees it
 
-local wait = { WAIT = WAIT }
+local wait = {
+  WAIT = WAIT,
+  pinned = setmetatable({}, { __mode = "k" }), -- coroutines that may only wait
+}
 
 --- Waits for what a function of candy.core has just noted, and returns what came of it.
 function wait.await()

@@ -106,6 +106,90 @@ describe("candy.spawn", function()
       return told]]))
   end)
 
+  it("fails no job by what was cancelled along with its parent", function()
+    assert.equal("fine", result_of([[
+      local outer = candy.spawn(function()
+        candy.spawn(function() candy.sleep("1h") end)
+        candy.sleep("1h")
+      end)
+      candy.sleep("1ms")
+      outer:cancel()
+      return "fine"]]))
+  end)
+
+  it("never begins when it is cancelled before", function()
+    assert.same({ false, "cancelled" }, result_of([[
+      local ran = false
+      local handle = candy.spawn(function() ran = true end)
+      handle:cancel()
+      candy.sleep("1ms")
+      return { ran, select(2, handle:wait()).code }]]))
+  end)
+
+  it("ends the waits for what goes on after it was cancelled", function()
+    assert.same({ "cancelled", "cancelled" }, result_of([[
+      local inner
+      local outer = candy.spawn(function()
+        inner = candy.spawn(function()
+          pcall(candy.sleep, "1h")
+          candy.sleep("1h")
+        end)
+        candy.sleep("1h")
+      end)
+      candy.sleep("1ms")
+      local codes = candy.all({
+        function() return select(2, inner:wait()).code end,
+        function() outer:cancel() return select(2, inner:wait()).code end,
+      })
+      return codes]]))
+  end)
+
+  it("cancels ten thousand, each spawned by the one before", function()
+    assert.same({ 10000, 0 }, result_of([[
+      local begun, ended = 0, 0
+      local function go_down(n)
+        begun = begun + 1
+        if n > 1 then
+          candy.spawn(go_down, n - 1)
+        end
+        candy.sleep("1h")
+        ended = ended + 1
+      end
+      local top = candy.spawn(go_down, 10000)
+      while begun < 10000 do candy.sleep(0) end
+      top:cancel()
+      candy.sleep("1ms")
+      return { begun, ended }]]))
+  end)
+
+  it("keeps nothing of failures that somebody has seen", function()
+    assert.is_true(result_of([[
+      local function fail() error(("x"):rep(100)) end
+      for _ = 1, 50000 do
+        pcall(candy.timeout, "1h", fail)
+      end
+      return collectgarbage("count") < 20000]]))
+  end)
+
+  it("has a handle that tells a misuse", function()
+    assert.truthy(error_of("candy.spawn(print).wait()").message:find(
+      "handle:wait is called with a colon", 1, true))
+    local worker = support.start_one([[
+      local kept
+      candy.task("t", function()
+        kept = candy.spawn(function() candy.kv.get("k") end)
+      end)
+      candy.task("other", function() kept:cancel() end)]], { slots = 2 })
+    local first = worker:offer("t")
+    local request = worker:wait_message("request")
+    assert.truthy(worker:run("other").error.message:find(
+      "handle:cancel: the function belongs to another job", 1, true))
+    worker:send({ answer = { number = request.number, ok = true,
+      body = '{"found":false,"version":0}' } })
+    assert.equal("completed", worker:done(first).outcome)
+    worker:close()
+  end)
+
   it("tells every function of a job that its time is up", function()
     local worker = support.start_one([[
       local told = {}
@@ -228,6 +312,13 @@ describe("candy.all", function()
       return { most, #results }]]))
   end)
 
+  it("takes a list with holes and names", function()
+    assert.same({ first = 1, last = 3, name = "n" }, result_of([[
+      local function returns(value) return function() return value end end
+      local all = candy.all({ returns(1), nil, returns(3), name = returns("n") })
+      return { first = all[1], last = all[3], name = all.name }]]))
+  end)
+
   it("answers requests of many functions, each with its own", function()
     local worker = support.start_one([[
       candy.task("t", function()
@@ -264,7 +355,7 @@ describe("candy.all", function()
       end)]])
     assert.equal("10000", worker:run("many").body)
     local err = worker:run("too_many").error
-    assert.truthy(err.message:find("at most 65536 fibers", 1, true), err.message)
+    assert.truthy(err.message:find("a job has at most 16384 functions", 1, true), err.message)
     assert.equal("10000", worker:run("many").body)
     worker:close()
   end)

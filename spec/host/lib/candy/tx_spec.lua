@@ -180,6 +180,51 @@ describe("candy.db.tx", function()
   end)
 end)
 
+describe("what belongs to a transaction", function()
+  local STRAY = "the transaction is over, or another one's"
+
+  it("cannot be used by another function of the job meanwhile", function()
+    assert.same({ false, true, true }, eval([[
+      local tx, told
+      candy.all({
+        function()
+          candy.db.tx(function(own)
+            tx = own
+            for _ = 1, 20 do own.query("select 1") end
+          end)
+        end,
+        function()
+          repeat candy.sleep(0) until tx
+          told = { pcall(tx.exec, "delete from t") }
+        end,
+      })
+      candy.sleep(0)
+      return { told[1], told[2]:find("]] .. STRAY .. [[", 1, true) ~= nil, true }]]))
+  end)
+
+  it("cannot be left by a coroutine", function()
+    local err = eval([[
+      coroutine.wrap(function() candy.db.tx(function() coroutine.yield() end) end)()]])
+    assert.truthy(err.message:find("candy.db.tx must come to its end first", 1, true))
+    assert.same({ 3, 3 }, eval([[
+      return { candy.db.tx(function(tx)
+        local sum = 0
+        for n in coroutine.wrap(function()
+          for i = 1, 2 do coroutine.yield(tx.one("select " .. i .. " as n").n) end
+        end) do sum = sum + n end
+        return sum
+      end), 3 }]]))
+  end)
+
+  it("is of no use to an error that is put into words", function()
+    assert.truthy(eval([[
+      local kept
+      candy.db.tx(function(tx) kept = tx end)
+      error(setmetatable({}, { __tostring = function() return kept.exec("x") end }))]])
+      .message)
+  end)
+end)
+
 it("leaves nothing of a transaction when the host is killed in it", function()
   local own = candy.start({ workers = 1, scripts = { ["a.lua"] = [[
     local candy = require("candy")
