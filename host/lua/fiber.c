@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua/asking.h"
 #include "lua/slot.h"
 
 #define PLACE_MASK ((uint32_t)FIBERS_MAX - 1)
@@ -129,41 +130,45 @@ static void leave_family(struct fiber *f)
     fiber_wake(&s->main);
 }
 
-/* ---- the line of ready ones ---- */
+/* ---- lines ---- */
+
+static void join_line(struct fiber_line *line, struct fiber *f)
+{
+  f->next = NULL;
+  f->before = line->last;
+  if (line->first)
+    line->last->next = f;
+  else
+    line->first = f;
+  line->last = f;
+}
+
+static void leave_line(struct fiber_line *line, struct fiber *f)
+{
+  if (line->first == f)
+    line->first = f->next;
+  else
+    f->before->next = f->next;
+  if (line->last == f)
+    line->last = f->before;
+  else
+    f->next->before = f->before;
+}
 
 static void push_ready(struct fiber *f)
 {
   struct worker *w = f->slot->worker;
   f->state = FIBER_READY;
-  f->next = NULL;
-  f->before = w->ready_end;
-  if (w->ready)
-    w->ready_end->next = f;
-  else
-    w->ready = f;
-  w->ready_end = f;
+  join_line(&w->ready, f);
   turn_wake(w);
-}
-
-static void leave_ready(struct fiber *f)
-{
-  struct worker *w = f->slot->worker;
-  if (w->ready == f)
-    w->ready = f->next;
-  else
-    f->before->next = f->next;
-  if (w->ready_end == f)
-    w->ready_end = f->before;
-  else
-    f->next->before = f->before;
 }
 
 struct fiber *fiber_pop_ready(struct worker *w)
 {
-  struct fiber *f = w->ready;
+  struct fiber *f = w->ready.first;
   if (!f)
     return NULL;
-  leave_ready(f);
+  leave_line(&w->ready, f);
   f->state = FIBER_RUNNING;
   return f;
 }
@@ -240,7 +245,9 @@ static void stop_waiting(struct fiber *f)
   f->forget = NULL;
   f->request = 0;
   f->slot->worker->for_channel -= f->for_channel;
-  f->for_channel = f->parked = f->joining = false;
+  if (f->asking)
+    leave_line(&f->slot->worker->askers, f);
+  f->for_channel = f->parked = f->joining = f->asking = false;
   await_no_more(f);
   uv_timer_stop(&f->alarm);
   if (forget)
@@ -260,7 +267,7 @@ void fiber_drop(struct fiber *f)
   if (f->state == FIBER_WAITING)
     stop_waiting(f);
   else if (f->state == FIBER_READY)
-    leave_ready(f);
+    leave_line(&w->ready, f);
   f->state = FIBER_IDLE;
   f->cancelled = false;
   f->transaction = 0;
@@ -378,6 +385,13 @@ void fiber_join(struct fiber *f)
   f->joining = true;
 }
 
+void fiber_wait_to_ask(struct fiber *f)
+{
+  fiber_wait(f, NULL, NULL);
+  f->asking = true;
+  join_line(&f->slot->worker->askers, f);
+}
+
 /* ---- what they waited for ---- */
 
 void fiber_wake(struct fiber *f)
@@ -395,8 +409,11 @@ void fiber_unpark(struct fiber *f)
 void fiber_answer(struct worker *w, const struct message_answer *answer)
 {
   struct fiber *f = find_at(w, answer->number);
-  if (answer->number == 0 || !f || f->request != answer->number)
-    return; /* nobody asked, or who asked is gone */
+  if (answer->number == 0 || place_in(answer->number) >= w->place_count)
+    return; /* nobody asked */
+  asking_answered(w, answer->number);
+  if (!f || f->request != answer->number)
+    return; /* who asked is gone */
   f->answer_ok = answer->ok;
   f->answer.len = 0;
   buf_append(&f->answer, answer->body.data, answer->body.len);
@@ -409,6 +426,12 @@ void fiber_channel_drained(struct worker *w)
   for (uint32_t i = 0; i < w->place_count && w->for_channel > 0; i++)
     if (w->places[i].fiber && w->places[i].fiber->for_channel)
       fiber_wake(w->places[i].fiber);
+}
+
+void fiber_wake_asker(struct worker *w)
+{
+  if (w->askers.first)
+    fiber_wake(w->askers.first);
 }
 
 /* ---- gates ---- */

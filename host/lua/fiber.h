@@ -29,7 +29,7 @@ enum fiber_state {
 
 struct fiber {
   struct slot *slot;
-  struct fiber *next, *before;         /* in the line of ready ones */
+  struct fiber *next, *before;         /* in the line of ready ones, or of askers */
   struct fiber *sibling, **sibling_at; /* among those that the job spawned */
   struct fiber *child;                 /* that it spawned last; cancelled along with it */
   struct fiber *twin, **twin_at;       /* of the same parent; twin_at: NULL without one */
@@ -49,6 +49,7 @@ struct fiber {
   bool parked;         /* it waits for fiber_unpark, or its alarm */
   uint64_t awaits;     /* number of the one whose end it is parked for; 0: none */
   uint32_t awaited;    /* how many are parked for the end of this one */
+  bool asking;         /* it waits until it may ask the host */
   bool joining;        /* it waits until the job's other fibers have ended */
   bool cancelled;      /* it has been told, or will be when it runs again */
   int64_t transaction; /* whose queries alone may make it wait; 0: none */
@@ -94,6 +95,7 @@ void fiber_wait_channel(struct fiber *f);
 /* ms < 0: for as long as it takes; `other`: whose end it waits for, or NULL */
 void fiber_park(struct fiber *f, int64_t ms, struct fiber *other);
 void fiber_join(struct fiber *f);
+void fiber_wait_to_ask(struct fiber *f);
 
 /* ---- what they waited for has come ---- */
 
@@ -101,6 +103,7 @@ void fiber_wake(struct fiber *f);
 void fiber_unpark(struct fiber *f); /* nothing happens unless it is parked */
 void fiber_answer(struct worker *w, const struct message_answer *answer);
 void fiber_channel_drained(struct worker *w);
+void fiber_wake_asker(struct worker *w); /* the first one; it looks whether it may now */
 
 /* ---- gates: one fiber waits for one thing ---- */
 

@@ -1,6 +1,7 @@
 /* core: what a job waits for. Each function here notes what is waited for; the library
  * then yields (candy/wait.lua) and asks `answer` what came of it. */
 #include "base/clock.h"
+#include "lua/asking.h"
 #include "lua/core.h"
 #include "lua/ljson.h"
 #include "lua/slot.h"
@@ -64,11 +65,12 @@ static int is_in_transaction(lua_State *L)
   return 1;
 }
 
-/* request(name, verb, body): sends it | returns a message when it is too large */
+/* request(name, verb, body): sends it | returns a message when it is too large | false
+ * when too much is under way: then the fiber waits until it may ask again */
 static int request(lua_State *L)
 {
   struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
-  luaL_checkstring(L, 2);
+  const char *verb = luaL_checkstring(L, 2);
   size_t len;
   luaL_checklstring(L, 3, &len);
   if (len > REQUEST_MAX) {
@@ -76,7 +78,14 @@ static int request(lua_State *L)
                     (int)(len >> 20), (int)(REQUEST_MAX >> 20));
     return 1;
   }
-  send_request(L, 2, fiber_wait_answer(f));
+  if (!asking_may(f->slot->worker, verb, len)) {
+    fiber_wait_to_ask(f);
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  uint32_t number = fiber_wait_answer(f);
+  send_request(L, 2, number);
+  asking_sent(f->slot->worker, number, verb, len);
   return 0;
 }
 

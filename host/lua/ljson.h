@@ -13,8 +13,9 @@
 #include "base/err.h"
 #include <lua.h>
 
-#define LJSON_EXACT 9007199254740992.0 /* 2^53 */
-#define LJSON_DEPTH 1000               /* of what is written; a cycle is deeper */
+#define LJSON_EXACT 9007199254740992.0         /* 2^53 */
+#define LJSON_MAX   ((size_t)64 * 1024 * 1024) /* bytes of what is written */
+#define LJSON_DEPTH 1000                       /* of what is written; a cycle is deeper */
 
 /* Registers metatables and the reader; leaves the stack as it was. */
 void ljson_open(lua_State *L);

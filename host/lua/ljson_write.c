@@ -18,6 +18,7 @@
 struct writer {
   lua_State *L;
   struct buf *out;
+  size_t begin; /* where ours begins in it */
   int depth;
   char place[128]; /* of the fault: ".items[3].at" */
   char fault[128];
@@ -247,6 +248,8 @@ static int write_value(struct writer *w, int idx)
 {
   size_t len;
   const char *text;
+  if (w->out->len - w->begin > LJSON_MAX)
+    return fault(w, "is too much: all together it makes more than 64 MB of JSON");
   switch (lua_type(w->L, idx)) {
   case LUA_TNIL:
     buf_puts(w->out, "null");
@@ -276,7 +279,7 @@ static int write_value(struct writer *w, int idx)
 
 int ljson_write(lua_State *L, int idx, struct buf *out, struct err *err)
 {
-  struct writer w = {.L = L, .out = out};
+  struct writer w = {.L = L, .out = out, .begin = out->len};
   int top = lua_gettop(L);
   if (write_value(&w, idx > 0 ? idx : top + idx + 1) == 0)
     return 0;

@@ -1,6 +1,7 @@
 /* Which job's Lua runs next, and for how long: see worker.h.
  *
- * Jobs that may go on come before jobs that have not begun. After TURN_NS the loop turns,
+ * Jobs that may go on come before jobs that have not begun, but for one a turn. After
+ * TURN_NS the loop turns,
  * so that messages are read, results leave and the host sees that the worker lives; what
  * is left over goes on in the next turn.
  */
@@ -64,7 +65,9 @@ static bool may_begin(const struct worker *w)
 
 struct job *turn_take_job(struct worker *w)
 {
-  return !w->ready && may_begin(w) ? leave_line(w) : NULL;
+  bool due = w->overdue || !w->ready.first;
+  w->overdue = false;
+  return due && may_begin(w) ? leave_line(w) : NULL;
 }
 
 void turn_drain(struct worker *w)
@@ -96,10 +99,20 @@ static struct fiber *next_fiber(struct worker *w)
   return s ? &s->main : f;
 }
 
+/* Fibers that always may go on must not keep a job from beginning: one does a turn. */
+static void begin_overdue(struct worker *w)
+{
+  w->overdue = w->line && w->ready.first;
+  struct slot *s = w->overdue && may_begin(w) ? slot_pop_free(w) : NULL;
+  if (s)
+    slot_run(&s->main);
+  w->overdue = false;
+}
+
 static bool is_more(const struct worker *w)
 {
   bool can_send = channel_pending(w->channel) < PENDING_MAX;
-  return w->ready || (w->line && w->free_slots && can_send);
+  return w->ready.first || (w->line && w->free_slots && can_send);
 }
 
 static void turn(uv_check_t *check)
@@ -109,6 +122,7 @@ static void turn(uv_check_t *check)
   w->now_ns = clock_mono_ns();
   w->turn_end_ns = w->now_ns + TURN_NS;
   atomic_store_explicit(&w->page->turned_ns, w->now_ns, memory_order_release);
+  begin_overdue(w);
   while (w->now_ns < w->turn_end_ns && (f = next_fiber(w)))
     slot_run(f);
   if (!is_more(w))

@@ -4,6 +4,7 @@
  * turn.c      which job's Lua runs next, for how long
  * slot.c      one begun job: its time limit, its end
  * fiber.c     its coroutines, and what they wait for
+ * asking.c    how much they ask the host for at a time
  * resource.c  what it holds open
  * entry.c     the one way into Lua
  * outcome.c   what becomes of a job that ends
@@ -63,6 +64,12 @@ struct fiber_place {
   struct fiber *fiber; /* or NULL */
   uint32_t next_free;  /* 1 + the next place without a fiber; 0: none */
   uint16_t serial;     /* of the last request that was sent from here */
+  uint32_t unanswered; /* requests from here */
+  size_t asked;        /* their weight (asking.c) */
+};
+
+struct fiber_line {
+  struct fiber *first, *last;
 };
 
 struct script {
@@ -87,9 +94,11 @@ struct worker {
   bool replace_sent, draining, leaving;
 
   struct job *line, *line_end; /* jobs that have not begun */
+  bool overdue;                /* the first of them begins, though fibers may go on */
   struct slot *slots;
   struct slot *free_slots;
-  struct fiber *ready, *ready_end; /* may go on */
+  struct fiber_line ready;  /* may go on */
+  struct fiber_line askers; /* wait until they may ask the host */
   uint32_t busy_slots;
   struct slot *running; /* whose Lua runs right now */
   struct fiber *fiber;  /* and in which of its fibers */
@@ -104,6 +113,7 @@ struct worker {
   struct children *children;
   struct orphans orphans;
   uint32_t last_folder;
+  size_t asked;      /* weight of the requests that are under way (asking.c) */
   size_t file_bytes; /* that operations on files hold in memory */
 
   uv_idle_t again;  /* active while there is something to run */

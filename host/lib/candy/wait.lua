@@ -31,6 +31,10 @@ function wait.request(name, verb, body)
     body = text
   end
   local too_large = core.request(name, verb, body)
+  while too_large == false do -- it is not its turn
+    wait.await()
+    too_large = core.request(name, verb, body)
+  end
   if too_large then
     return nil, errors.new({ code = "too_large", message = too_large })
   end

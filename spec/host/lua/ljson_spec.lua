@@ -198,6 +198,8 @@ describe("writing", function()
     { "return { ['\\255'] = 1 }", "not valid UTF-8" },
     { "local t = {} t.me = t return t", "contains itself" },
     { "return { co = coroutine.create(print) }", "co is a thread" },
+    { "local t = { 1 } for _ = 1, 40 do t = { t, t } end return t",
+      "more than 64 MB of JSON" },
   }
   for _, case in ipairs(faults) do
     it("refuses " .. case[1], function()

@@ -323,23 +323,63 @@ describe("candy.all", function()
     local worker = support.start_one([[
       candy.task("t", function()
         local fns = {}
-        for i = 1, 500 do
+        for i = 1, 50 do
           fns[i] = function() return candy.kv.get("k" .. i) end
         end
         local got = assert(candy.all(fns))
-        for i = 1, 500 do assert(got[i] == i, i) end
+        for i = 1, 50 do assert(got[i] == i, i) end
         return #got
       end)]])
     local id, requests = worker:offer("t"), {}
-    for i = 1, 500 do
+    for i = 1, 50 do
       requests[i] = worker:wait_message("request")
     end
-    for i = 500, 1, -1 do
+    for i = 50, 1, -1 do
       local key = support.decode(requests[i].body).key:sub(2)
       worker:send({ answer = { number = requests[i].number, ok = true,
         body = ('{"found":true,"value":%s,"version":1}'):format(key) } })
     end
-    assert.equal("500", worker:done(id).body)
+    assert.equal("50", worker:done(id).body)
+    worker:close()
+  end)
+
+  it("lets other jobs begin, however much there is to do", function()
+    local worker = support.start_one([[
+      local stopped
+      local function go_on()
+        while not stopped do
+          local begin = os.clock()
+          repeat until os.clock() - begin > 0.001
+          candy.sleep(0)
+        end
+      end
+      candy.task("hog", function()
+        local fns = {}
+        for i = 1, 50 do fns[i] = go_on end
+        candy.all(fns)
+      end)
+      candy.task("stop", function() stopped = true end)]])
+    local hog = worker:offer("hog")
+    assert.equal("completed", worker:run("stop").outcome)
+    assert.equal("completed", worker:done(hog).outcome)
+    worker:close()
+  end)
+
+  it("asks for a part at a time, and for the rest as answers come", function()
+    local worker = support.start_one([[
+      candy.task("t", function()
+        local fns = {}
+        for i = 1, 300 do fns[i] = function() return #candy.db.query("select 1") end end
+        return #assert(candy.all(fns))
+      end)]])
+    local id, most = worker:offer("t"), 0
+    for _ = 1, 300 do
+      local number = worker:wait_message("request").number
+      most = math.max(most, #worker.lines + 1)
+      worker:send({ answer = { number = number, ok = true, body = "[]" } })
+    end
+    assert.equal("300", worker:done(id).body)
+    assert.is_true(most < 10, "requests at a time: " .. most)
     worker:close()
   end)
 
