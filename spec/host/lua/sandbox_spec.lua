@@ -1,9 +1,11 @@
 -- What a script can reach, and what it cannot.
+local program = require("spec.support.program")
 local support = require("spec.support.worker")
 
-local worker
+local folder, worker
 
 setup(function()
+  folder = program.folder({})
   worker = support.start({
     ["scripts/a.lua"] = [[
       local candy = require("candy")
@@ -14,9 +16,12 @@ setup(function()
       end)
     ]],
     ["scripts/b.lua"] = 'require("candy").task("b", function() return shared == nil end)',
-  })
+  }, { process_allow = { "true", "cat" }, tmp = folder .. "/tmp" })
 end)
-teardown(function() worker:close() end)
+teardown(function()
+  worker:close()
+  program.remove(folder)
+end)
 
 local function eval(code)
   local payload = require("cjson").encode({ code = code })
@@ -134,6 +139,180 @@ describe("no way leads out:", function()
   for _, case in ipairs(escapes) do
     it(case[1], function()
       assert.equal(case[3], eval(case[2]))
+    end)
+  end
+end)
+
+-- Walks over all that can be reached from `root` by indexing, and lists what has no
+-- business there.
+local WALK = [[
+  local candy, job, root = ...
+  local names = {}
+  for name in ("%s"):gmatch("[%%w_]+") do names[#names + 1] = name end
+  local seen, found, walked = {}, {}, 0
+  local function look(value, path)
+    local kind = type(value)
+    if kind == "thread" or kind == "userdata" and value ~= candy.json.null then
+      found[#found + 1] = path .. " is a " .. kind
+    end
+    if kind ~= "string" and getmetatable(value) then
+      found[#found + 1] = path .. " has a metatable"
+    end
+    if kind ~= "table" or seen[value] then
+      return
+    end
+    seen[value], walked = true, walked + 1
+    for key, member in pairs(value) do look(member, path .. "." .. tostring(key)) end
+    for _, name in ipairs(names) do
+      local ok, member = pcall(function() return value[name] end)
+      if ok then look(member, path .. "." .. name) end
+    end
+  end
+  look(root, "it")
+  return candy.json.array(found)
+]]
+
+local NAMES = "all close conf cancel child chunks code core crypto cron db debug done emit "
+  .. "enqueue env exec fiber file flush fn home io job json kill kv lines list lock log "
+  .. "maintenance message meta methods name null number on one open order path payload "
+  .. "permanent process query queue read results run secret seek spawn state stdin stderr "
+  .. "stdout strand string task thread time timeout token tx wait write __gc __index "
+  .. "__metatable __newindex _G _LOADED _PRELOAD"
+
+local function walk(expression)
+  return eval(("local candy, job = ... local root = %s "
+    .. "return assert(load(%q))(candy, job, root)")
+    :format(expression, WALK:format(NAMES)))
+end
+
+describe("nothing that leads further can be reached from", function()
+  local roots = {
+    "_G", "candy", "job", "candy.spawn(print)", "candy.permanent('x')",
+    "assert(candy.file.open('x', 'w'))", "assert(candy.process.spawn({ 'true' }))",
+    "select(2, pcall(candy.task, 'x', print))", "candy.json.decode('{\\'a\\':[1,{}]}')",
+    "{ candy.file.open('x', 'r') }", "{ pcall(candy.spawn) }",
+    "{ candy.process.run({ 'true' }) }", "{ candy.process.run({ 'missing' }) }",
+    "{ candy.timeout('1ms', candy.sleep, '1h') }",
+    "{ candy.all({ function() return nil, candy.permanent('x') end }) }",
+  }
+  for _, root in ipairs(roots) do
+    it(root, function()
+      assert.equal("[]", walk(root))
+    end)
+  end
+end)
+
+describe("coroutines between functions of a job:", function()
+  local cases = {
+    { "that of another function cannot be resumed", [[
+      local other
+      candy.spawn(function() other = coroutine.running() candy.sleep("5ms") end)
+      candy.sleep("1ms")
+      return { coroutine.resume(other) }]],
+      '[false,"cannot resume a coroutine that the script did not make"]' },
+    { "one that waits for another function cannot be resumed", [[
+      local co = coroutine.create(function() candy.sleep("20ms") return "slept" end)
+      local handle = candy.spawn(coroutine.resume, co)
+      candy.sleep("1ms")
+      local ok, why = coroutine.resume(co)
+      return { ok, why, coroutine.status(co), select(2, handle:wait()) }]],
+      '[false,"cannot resume a coroutine that waits","normal","slept"]' },
+    { "one goes on in another function than it began in", [[
+      local co = coroutine.create(function()
+        candy.sleep("1ms") coroutine.yield(1) candy.sleep("1ms") return 2
+      end)
+      local first = candy.spawn(function() return select(2, coroutine.resume(co)) end)
+      local one = first:wait()
+      return { one, (candy.all({ function() return select(2, coroutine.resume(co)) end }))[1] }
+      ]], "[1,2]" },
+    { "one whose function was cancelled stays where it is", [[
+      local co = coroutine.create(function() pcall(candy.sleep, "1h") candy.sleep("1h") end)
+      local handle = candy.spawn(coroutine.resume, co)
+      candy.sleep("1ms")
+      handle:cancel()
+      candy.sleep("1ms")
+      return { coroutine.resume(co) }]],
+      '[false,"cannot resume a coroutine that waits"]' },
+    { "iterators wait within all and timeout", [[
+      local function numbers()
+        for i = 1, 3 do candy.sleep("1ms") coroutine.yield(i) end
+      end
+      local function sum()
+        local all = 0
+        for i in coroutine.wrap(numbers) do all = all + i end
+        return all
+      end
+      return { candy.timeout("10s", sum), candy.all({ sum, sum })[2] }]], "[6,6]" },
+    { "none waits within a sort", [[
+      local ok, why = pcall(table.sort, { 2, 1 }, function(a, b)
+        candy.spawn(print):wait() return a < b
+      end)
+      return { ok, why:match("cannot wait inside of a function") }]],
+      '[false,"cannot wait inside of a function"]' },
+  }
+  for _, case in ipairs(cases) do
+    it(case[1], function()
+      assert.equal(case[3], eval("local candy, job = ... " .. case[2]))
+    end)
+  end
+end)
+
+describe("a hostile value", function()
+  local hostile = {
+    ["that raises"] = "{ __tostring = function() error('no') end }",
+    ["that is no text"] = "{ __tostring = function() return {} end }",
+    ["that waits"] = "{ __tostring = function() candy.sleep('1h') return 'x' end }",
+    ["that spawns"] = "{ __tostring = function() return candy.spawn(print):wait() end }",
+    ["with an index that raises"] = "{ __index = function() error('no') end }",
+    ["with an index that waits"] = "{ __index = function() candy.sleep('1h') end }",
+    ["that is called and joined"] = "{ __call = error, __concat = error, __len = error, "
+      .. "__eq = error, __lt = error, __pairs = error, __ipairs = error }",
+    ["that uses the job"] =
+      "{ __tostring = function() job:snooze('1h') return job.id .. tostring(job) end }",
+  }
+  local uses = {
+    "error(it)", "assert(false, it)", "return nil, it", "return it", "candy.log.info(it)",
+    "candy.log.info('x', it)", "print(it)", "return candy.permanent(it)",
+    "return nil, candy.permanent(it)", "candy.spawn(function() error(it) end)",
+    "candy.spawn(function() error(it) end):wait()", "candy.spawn(it)", "candy.all(it)",
+    "candy.all({ it })", "candy.all({ function() error(it) end })",
+    "candy.all({ function() return nil, it end })", "candy.all({}, it)",
+    "candy.timeout(it, print)", "candy.timeout('1s', function() error(it) end)",
+    "candy.sleep(it)", "candy.lock(it, print)", "candy.lock('x', it, print)",
+    "candy.db.query(it)", "candy.db.query('select ?', it)", "candy.db.tx(it)",
+    "candy.kv.set(it, 1)", "candy.kv.set('k', print, it)", "candy.emit(it)",
+    "candy.emit('x', { print, it })", "candy.queue.push(it)", "candy.queue.push_many(it)",
+    "candy.queue.push('t', { f = print, it = it })", "candy.process.run(it)",
+    "candy.process.run({ it })", "candy.process.run({ 'true' }, it)",
+    "candy.process.run({ 'true' }, { env = it })",
+    "candy.process.run({ 'true' }, { env = { A = it } })",
+    "candy.process.run({ 'true' }, { stdin = it })",
+    "candy.process.run({ 'cat' }, { stdin = function() return it end })",
+    "candy.process.run({ 'cat' }, { stdin = function() error(it) end })",
+    "candy.file.open(it)", "candy.file.open('x', it)", "candy.file.write('x', it)",
+    "candy.file.rename('x', it)", "candy.file.open('x', 'w'):write(it)",
+    "candy.file.open('x', 'w').close(it)", "candy.file.open('x', 'w'):seek(it, it)",
+    "candy.crypto.hash(it, 'x')", "candy.crypto.hash('sha256', it)",
+    "candy.crypto.random(it)", "candy.crypto.seal('x', it)", "candy.secret(it)",
+    "candy.json.encode(it)", "candy.json.decode(it)", "candy.json.integer(it)",
+    "candy.log.search(it)", "candy.log.search({ type = it, level = it })",
+    "candy.time.parse(it)", "job:progress(it)", "job:write(it)", "job:write('x', it)",
+    "job:enqueue(it)", "job:emit(it)", "job:snooze(it)", "require(it)", "load(it)",
+    "return load(function() return it end)", "loadstring(it)", "setmetatable(it, it)",
+    "coroutine.wrap(it)()", "coroutine.resume(it)", "string.rep(it, 9)", "next({}, it)",
+    "xpcall(error, it, it)", "table.concat({ it })", "table.sort({ it, it, it })",
+    "rawset(candy, it, it)", "candy[it] = it", "return candy[it]",
+  }
+  for name, meta in pairs(hostile) do
+    it(name .. " harms nobody", function()
+      for _, use in ipairs(uses) do
+        local code = ("local candy, job = ... local it = setmetatable({}, %s) "
+          .. "local ok, value, err = pcall(candy.timeout, '20ms', function() %s end) "
+          .. "if not ok then error(value, 0) end return value, err"):format(meta, use)
+        local done = worker:run("eval", require("cjson").encode({ code = code }))
+        assert.is_string(done.outcome, use)
+      end
+      assert.equal("1", eval("return 1"))
     end)
   end
 end)
