@@ -207,6 +207,14 @@ static void add_entry(struct sources *s, const struct root *root, const char *pa
   }
 }
 
+static void add_too_many(struct sources *s, const char *folder)
+{
+  struct err err;
+  err_set(&err, "too_many_files", "scripts may have %d files, and here are more",
+          FILES_MAX);
+  add_problem(s, folder, &err);
+}
+
 static int add_folder(struct sources *s, const struct root *root, const char *folder,
                       int depth, struct err *err)
 {
@@ -219,6 +227,8 @@ static int add_folder(struct sources *s, const struct root *root, const char *fo
     char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
     if (s->n < FILES_MAX)
       add_entry(s, root, path, depth);
+    else if (is_lua(path))
+      add_too_many(s, folder);
     free(path);
     free(entries[i]);
   }

@@ -172,9 +172,9 @@ local WALK = [[
   return candy.json.array(found)
 ]]
 
-local NAMES = "all close conf cancel child chunks code core crypto cron db debug done emit "
-  .. "enqueue env exec fiber file flush fn home io job json kill kv lines list lock log "
-  .. "maintenance message meta methods name null number on one open order path payload "
+local NAMES = "all close conf cancel child chunks code core crypto cron db debug done "
+  .. "emit enqueue env exec fiber file flush fn home io job json kill kv lines list lock "
+  .. "log maintenance message meta methods name null number on one open order path payload "
   .. "permanent process query queue read results run secret seek spawn state stdin stderr "
   .. "stdout strand string task thread time timeout token tx wait write __gc __index "
   .. "__metatable __newindex _G _LOADED _PRELOAD"
@@ -223,10 +223,12 @@ describe("coroutines between functions of a job:", function()
       end)
       local first = candy.spawn(function() return select(2, coroutine.resume(co)) end)
       local one = first:wait()
-      return { one, (candy.all({ function() return select(2, coroutine.resume(co)) end }))[1] }
-      ]], "[1,2]" },
+      local rest = candy.all({ function() return select(2, coroutine.resume(co)) end })
+      return { one, rest[1] }]], "[1,2]" },
     { "one whose function was cancelled stays where it is", [[
-      local co = coroutine.create(function() pcall(candy.sleep, "1h") candy.sleep("1h") end)
+      local co = coroutine.create(function()
+        pcall(candy.sleep, "1h") candy.sleep("1h")
+      end)
       local handle = candy.spawn(coroutine.resume, co)
       candy.sleep("1ms")
       handle:cancel()

@@ -238,6 +238,22 @@ describe("sources that fail", function()
     host:wait_log("the scripts are again those of generation " .. generation - 1)
   end)
 
+  it("are dropped when they are more files than there may be", function()
+    local aside, many = host.folder .. "/many", host.folder .. "/scripts/many"
+    assert(uv.fs_mkdir(aside, 448))
+    for i = 1, 10001 do
+      candy.write(("%s/f%d.lua"):format(aside, i), "return 1")
+    end
+    assert(uv.fs_rename(aside, many))
+    generation = generation + 1
+    local problem = scripts.wait_dropped(host, generation)
+    assert.same({ "too_many_files", many }, { problem.code, problem.file })
+    assert(uv.fs_rename(many, aside))
+    poll.wait_for(function()
+      return scripts.health(host).problem == cjson.null
+    end, 45, "the end of the problem")
+  end)
+
   it("are no problem once they are again what runs", function()
     local before = candy.read(host.scripts .. "/z_bad.lua")
     scripts.save(host, "scripts/z_bad.lua", "local")

@@ -124,7 +124,9 @@ describe("candy.lock, when the store fails,", function()
   it("is lost as soon as its time is over", function()
     local worker = support.start_one([[
       candy.task("t", function()
-        local _, err = candy.lock("x", { ttl = "300ms" }, function() candy.sleep("1h") end)
+        local _, err = candy.lock("x", { ttl = "300ms" }, function()
+          candy.sleep("1h")
+        end)
         return err.code
       end)]])
     local id = worker:offer("t")
