@@ -259,7 +259,8 @@ local Fiber = {}
 ---@return any ...  what it returned; nil, err with code `cancelled` when it was cancelled. What it raised is raised again
 function Fiber:wait() end
 
---- Cancels the function: what it waits for is given up, and its wait raises.
+--- Cancels the function: what it waits for is given up, and its wait raises; when it has
+--- not begun, it never does. What it spawned is cancelled too.
 function Fiber:cancel() end
 
 --- Tells whether the function has ended.
