@@ -174,9 +174,9 @@ local WALK = [[
 
 local NAMES = "all close conf cancel child chunks code core crypto cron db debug done "
   .. "emit enqueue env exec fiber file flush fn home io job json kill kv lines list lock "
-  .. "log maintenance message meta methods name null number on one open order path payload "
-  .. "permanent process query queue read results run secret seek spawn state stdin stderr "
-  .. "stdout strand string task thread time timeout token tx wait write __gc __index "
+  .. "log maintenance message meta methods name null number on one open order path "
+  .. "payload permanent process query queue read results run secret seek spawn state "
+  .. "stdin stderr stdout strand string task thread time timeout token tx wait write __gc __index "
   .. "__metatable __newindex _G _LOADED _PRELOAD"
 
 local function walk(expression)

@@ -395,7 +395,8 @@ describe("candy.all", function()
       end)]])
     assert.equal("10000", worker:run("many").body)
     local err = worker:run("too_many").error
-    assert.truthy(err.message:find("a job has at most 16384 functions", 1, true), err.message)
+    assert.truthy(err.message:find("a job has at most 16384 functions", 1, true),
+      err.message)
     assert.equal("10000", worker:run("many").body)
     worker:close()
   end)

@@ -381,7 +381,18 @@ describe("candy.http", function()
   end)
 
   it("makes 10,000 requests that one job opens at once, and others meanwhile", function()
-    local server = serve(function(conn) conn:answer(200, nil, "x") end)
+    local waiting, most = {}, 0 -- requests that have no answer yet
+    local server = serve(function(conn)
+      waiting[#waiting + 1] = conn
+      most = math.max(most, #waiting)
+      if #waiting == 1 then
+        conn:every(5, function()
+          for _, asker in ipairs(waiting) do asker:answer(200, nil, "x") end
+          waiting = {}
+          return false
+        end)
+      end
+    end)
     local other = serve(function(conn) conn:answer(200, nil, "y") end)
     local many = host:push("eval", { url = server.url, code = [[
       local strands, sum = {}, 0
@@ -393,6 +404,6 @@ describe("candy.http", function()
     ]] })
     assert.are.equal("y", eval("return candy.http.get(url).body", other))
     assert.are.equal(2000000, host:wait(many).result)
-    assert.is_true(server.connections <= 1024, server.connections)
+    assert.is_true(most > 1 and most <= 1024, most)
   end)
 end)
