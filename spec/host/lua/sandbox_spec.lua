@@ -176,8 +176,8 @@ local NAMES = "all close conf cancel child chunks code core crypto cron db debug
   .. "emit enqueue env exec fiber file flush fn home io job json kill kv lines list lock "
   .. "log maintenance message meta methods name null number on one open order path "
   .. "payload permanent process query queue read results run secret seek spawn state "
-  .. "stdin stderr stdout strand string task thread time timeout token tx wait write __gc __index "
-  .. "__metatable __newindex _G _LOADED _PRELOAD"
+  .. "stdin stderr stdout strand string task thread time timeout token tx wait write "
+  .. "__gc __index __metatable __newindex _G _LOADED _PRELOAD"
 
 local function walk(expression)
   return eval(("local candy, job = ... local root = %s "
