@@ -2,6 +2,7 @@
 #include "worker/request_.h"
 
 #include "base/json.h"
+#include "base/redact.h"
 
 #define CHECKPOINT_MAX ((size_t)1024 * 1024)
 #define MESSAGE_MAX    1000
@@ -75,6 +76,15 @@ static int check_progress(const struct request *r, struct err *err)
   return 0;
 }
 
+/* It is shown to people and kept, as errors are; a checkpoint is the script's own data.
+ */
+static void hide_secrets(json_t *body)
+{
+  json_t *message = json_object_get(body, "message");
+  if (json_is_string(message))
+    json_object_set_new(body, "message", redact_json(json_incref(message), 1));
+}
+
 void request__progress(struct request *r)
 {
   struct store_progress *p = &r->u.progress;
@@ -84,6 +94,7 @@ void request__progress(struct request *r)
     request__refuse(r, &err);
     return;
   }
+  hide_secrets(r->body);
   const struct flight *flight = request__flight(r);
   p->id = flight->job.id;
   p->lease = flight->job.lease;

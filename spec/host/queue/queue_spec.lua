@@ -50,6 +50,9 @@ candy.task("compares_and_sets", {}, function()
     listed = #candy.kv.list("ca"), deleted = candy.kv.delete("cas"),
     gone = candy.kv.get("cas") == nil }
 end)
+candy.task("careless", {}, function(job)
+  job:progress(1, "signs in with token=abcdef123")
+end)
 candy.task("progress", {}, function(job)
   job:progress(40, "nearly half")
   job:save({ page = 3 })
@@ -176,6 +179,11 @@ describe("jobs", function()
     assert.are.same({ page = 3 }, job.result)
     assert.are.equal(40, job.progress.percent)
     assert.are.equal("nearly half", job.progress.message)
+  end)
+
+  it("have progress without secrets", function()
+    assert.are.equal("signs in with token=[redacted]",
+      host:wait(host:push("careless")).progress.message)
   end)
 
   it("keep values that others can't overwrite unseen", function()
