@@ -50,6 +50,13 @@ local wait = require("candy.wait")
 ---@field log candy.log  as candy.log
 local methods = {}
 
+-- job.write("...") passes the text where the job belongs.
+local function check_self(job, what)
+  if type(job) ~= "table" then
+    core.misuse(("%s: call it with a colon, as in %s(...)"):format(what, what))
+  end
+end
+
 -- Notes progress or a checkpoint; tells whether this attempt still owns the job.
 local function report(job, what, fields)
   fields.id, fields.lease = core.job_field(job, "id"), core.job_field(job, "lease")
@@ -72,6 +79,7 @@ end
 ---@return boolean? ok, candy.Error? err  code `stale_lease` when another attempt has
 ---  taken the job over
 function methods.progress(job, percent, message)
+  check_self(job, "job:progress")
   if type(percent) ~= "number" or not (percent >= 0 and percent <= 100) then
     core.misuse("job:progress: percent must be a number from 0 to 100, not "
       .. options.show(percent))
@@ -86,6 +94,7 @@ end
 ---@param checkpoint any  what JSON can hold
 ---@return boolean? ok, candy.Error? err  code `stale_lease` as with job:progress
 function methods.save(job, checkpoint)
+  check_self(job, "job:save")
   local text, problem = core.encode(checkpoint)
   if not text then
     core.misuse("job:save: the checkpoint cannot be kept as JSON: " .. problem)
@@ -101,6 +110,7 @@ end
 ---@param sql string
 ---@param ... string|number|boolean|nil  the parameters
 function methods.write(job, sql, ...)
+  check_self(job, "job:write")
   if type(sql) ~= "string" then
     core.misuse("job:write: the first argument must be SQL, not " .. options.show(sql))
   end
@@ -116,6 +126,7 @@ end
 ---@param payload table?  {} by default
 ---@param opts candy.EnqueueOptions?
 function methods.enqueue(job, task, payload, opts)
+  check_self(job, "job:enqueue")
   local spec = new_job("job:enqueue", task, payload, opts)
   core.job_child(job, assert(core.encode(spec)))
 end
@@ -124,6 +135,7 @@ end
 ---@param name string
 ---@param data any?  what JSON can hold
 function methods.emit(job, name, data)
+  check_self(job, "job:emit")
   core.job_child(job, assert(core.encode(event.spec("job:emit", name, data))))
 end
 
@@ -131,6 +143,7 @@ end
 ---@param duration candy.Duration
 ---@return any  what the task's function has to return
 function methods.snooze(job, duration)
+  check_self(job, "job:snooze")
   local ms, expected = options.duration(duration)
   if not ms then
     core.misuse(("job:snooze: the argument must be %s, not %s")

@@ -227,6 +227,15 @@ describe("a job", function()
     assert.truthy(misuse("job:progress()"):find("not nil", 1, true))
     assert.truthy(misuse("job:save(print)"):find("is a function", 1, true))
   end)
+
+  it("tells whose methods want a colon", function()
+    local calls = { progress = "(5)", write = "('x')", enqueue = "('t', {})",
+      snooze = "('5m')" }
+    for name, arguments in pairs(calls) do
+      assert.truthy(misuse("job." .. name .. arguments)
+        :find("call it with a colon, as in job:" .. name .. "(...)", 1, true), name)
+    end
+  end)
 end)
 
 describe("candy.time", function()
