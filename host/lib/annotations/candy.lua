@@ -699,7 +699,8 @@ function candy.http.events(url, opts) end
 ---@return table? err
 function candy.http.limit(host, opts) end
 
---- What helps to find a fault, and is left out by default.
+--- What helps to find a fault. Left out unless the setting log.level is "debug", as it
+--- is in the environment development.
 ---@param message any
 ---@param fields table?  what JSON can hold
 function candy.log.debug(message, fields) end
@@ -1055,7 +1056,7 @@ function candy.maintenance.stats() end
 ---@param argv string[]  the program and its arguments, of 128 kB at most; there is no shell
 ---@param opts? candy.SpawnOptions
 ---@return candy.Program? program
----@return candy.Error? err  codes: `program_not_allowed`, `program_not_found`, `program_not_executable`, `program_start`, `too_many_programs` (1024 wait in line), `not_found` (cwd)
+---@return candy.Error? err  codes: `program_not_allowed` (permanent), `program_not_found`, `program_not_executable`, `program_start`, `too_many_programs` (1024 wait in line), `not_found` (cwd)
 function candy.process.spawn(argv, opts) end
 
 --- Runs a program to its end and collects what it writes.

@@ -175,7 +175,11 @@ local function start(what, argv, opts, has_input, collect_max)
   local child, code, text = core.process_new(what, argv, env, within, has_input,
     collect_max, opts.timeout or 0, memory)
   if not child then
-    return nil, errors.new({ code = code, message = text })
+    return nil, errors.new({
+      code = code,
+      message = text,
+      permanent = code == "program_not_allowed" or nil, -- until Candy starts again
+    })
   end
   local ok
   repeat
@@ -341,9 +345,9 @@ local process = {}
 ---  shell
 ---@param opts? candy.SpawnOptions
 ---@return candy.Program? program
----@return candy.Error? err  codes: `program_not_allowed`, `program_not_found`,
----  `program_not_executable`, `program_start`, `too_many_programs` (1024 wait in line),
----  `not_found` (cwd)
+---@return candy.Error? err  codes: `program_not_allowed` (permanent),
+---  `program_not_found`, `program_not_executable`, `program_start`, `too_many_programs`
+---  (1024 wait in line), `not_found` (cwd)
 function process.spawn(argv, opts)
   local what = "candy.process.spawn"
   argv = check_arguments(what, argv)

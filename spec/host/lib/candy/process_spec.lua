@@ -168,6 +168,11 @@ describe("a program that may not run", function()
       .. 'conf/candy.lua: process = { allow = { "id" } }', err.message)
   end)
 
+  it("is not tried again", function()
+    local code = cjson.encode({ code = 'return run({ "id" })' })
+    assert.equal("permanent", worker:run("eval", code).outcome)
+  end)
+
   it("and nothing may by default", function()
     local none = support.start_one(EVAL, { tmp = folder .. "/tmp" })
     returns("program_not_allowed", 'return select(2, run({ "true" })).code', none)
