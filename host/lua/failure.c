@@ -107,6 +107,39 @@ static void read_table(lua_State *L, int idx, const char *how, struct failure *f
   buf_fini(&json);
 }
 
+/* ---- what stock Lua has and scripts do not ---- */
+
+static const struct {
+  const char *said; /* by LuaJIT, of the absent name */
+  const char *instead;
+} absent[] = {
+    {"global 'io' (a nil value)", "scripts have no io: candy.file is for files"},
+    {"global 'debug' (a nil value)", "scripts have no debug"},
+    {"global 'package' (a nil value)", "scripts have no package: require finds modules"},
+    {"global 'dofile' (a nil value)", "scripts have no dofile: take require"},
+    {"global 'loadfile' (a nil value)", "scripts have no loadfile: take require"},
+    {"field 'execute' (a nil value)", "for os.execute there is candy.process"},
+    {"field 'getenv' (a nil value)",
+     "for os.getenv there are candy.secret and the job's payload"},
+    {"field 'remove' (a nil value)", "for os.remove there is candy.file.remove"},
+    {"field 'rename' (a nil value)", "for os.rename there is candy.file.rename"},
+    {"field 'tmpname' (a nil value)",
+     "for os.tmpname there is candy.file: its folder is the job's alone"},
+    {"field 'exit' (a nil value)", "for os.exit, return from the task's function"},
+};
+
+static void add_hint(struct buf *message)
+{
+  for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+    size_t len = strlen(absent[i].said);
+    if (message->len >= len &&
+        memcmp(message->data + message->len - len, absent[i].said, len) == 0) {
+      buf_printf(message, "; %s", absent[i].instead);
+      return;
+    }
+  }
+}
+
 /* ---- all values ---- */
 
 void failure_read(lua_State *L, int idx, const char *how, struct failure *f)
@@ -122,6 +155,7 @@ void failure_read(lua_State *L, int idx, const char *how, struct failure *f)
     utf8_append(&f->message, text, len, MESSAGE_MAX);
     if (len == 0)
       buf_printf(&f->message, "an error with an empty message was %s", how);
+    add_hint(&f->message);
     lua_pop(L, 1);
     break;
   case LUA_TTABLE:

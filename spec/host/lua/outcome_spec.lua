@@ -59,6 +59,9 @@ describe("a failure", function()
     { "error(false)", "the error raised was the value false" },
     { "local function f() return f() + 1 end f()", "stack overflow" },
     { "return candy.json.encode(print)", "the value is a function" },
+    { "io.open('x')", "'io' (a nil value); scripts have no io: candy.file is for files" },
+    { "os.execute('ls')", "(a nil value); for os.execute there is candy.process" },
+    { "os.getenv('X')", "(a nil value); for os.getenv there are candy.secret and" },
   }
   for _, case in ipairs(cases) do
     it("of " .. case[1], function()
@@ -250,10 +253,11 @@ describe("a job object", function()
       assert.equal("failed", done.outcome)
       assert.truthy(done.error.message:find("the job is another one's", 1, true))
     end
-    for _, name in ipairs({ "make", "copy", "none" }) do
+    for _, name in ipairs({ "make", "copy" }) do
       local done = worker:run(name)
       assert.truthy(done.error.message:find("the job has ended", 1, true), name)
     end
+    assert.truthy(worker:run("none").error.message:find("with a colon", 1, true))
     worker:close()
   end)
 
