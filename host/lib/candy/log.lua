@@ -31,7 +31,8 @@ local function writer(level)
 end
 
 local log = {
-  --- What helps to find a fault, and is left out by default.
+  --- What helps to find a fault. Left out unless the setting log.level is "debug", as it
+  --- is in the environment development.
   ---@param message any
   ---@param fields table?  what JSON can hold
   debug = writer("debug"),
