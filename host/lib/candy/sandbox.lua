@@ -16,10 +16,19 @@ local function pick(from, names)
   return picked
 end
 
+-- A table that does not say itself what it is, is shown as JSON where it can be.
+local function shown(value)
+  local text = tostring(value)
+  if type(value) == "table" and text:find("^table: ") and next(value) ~= nil then
+    return core.encode(value) or text
+  end
+  return text
+end
+
 local function print_to_log(...)
   local parts = {}
   for i = 1, select("#", ...) do
-    parts[i] = tostring((select(i, ...)))
+    parts[i] = shown((select(i, ...)))
   end
   log.info(table.concat(parts, "\t"))
 end
