@@ -126,7 +126,7 @@ struct transfer {
   bool failed;
   bool counted, limit_counted;          /* among those that run */
   bool guarded, refused;                /* refused: a private address, by the guard */
-  bool head_done, redirecting, encoded; /* the answer of this hop */
+  bool in_head, head_done, redirecting, encoded; /* the answer of this hop */
   bool in_paused, overfull, hidden;     /* hidden: libcurl keeps some of its body */
   bool out_paused, out_ended;
 };
@@ -191,6 +191,7 @@ void redirect__follow(struct transfer *t);
 /* ---- fault.c ---- */
 
 void fault__set(struct transfer *t, CURLcode rc);
+void fault__no_head(struct transfer *t);
 void fault__timeout(struct transfer *t, int64_t limit_ms, const char *what);
 
 #endif

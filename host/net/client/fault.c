@@ -131,6 +131,18 @@ void fault__set(struct transfer *t, CURLcode rc)
   }
 }
 
+/* libcurl takes a head that breaks off for a whole one, and what follows an upgrade that
+ * nobody asked for (101) for a body. */
+void fault__no_head(struct transfer *t)
+{
+  if (t->head.status == 101)
+    transfer__fail(t, "bad_response",
+                   "the server changed to another protocol, which nobody asked for");
+  else
+    transfer__fail(t, "closed_early",
+                   "the server closed the connection in the middle of its answer's head");
+}
+
 /* ---- time ---- */
 
 static const char *doing(const struct transfer *t)

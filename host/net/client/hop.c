@@ -295,6 +295,8 @@ void hop__done(struct transfer *t, CURLcode rc)
   bool follow = t->redirecting && (rc == CURLE_OK || skipped) && !t->failed;
   if (rc != CURLE_OK && !follow && !t->failed)
     fault__set(t, rc);
+  else if (rc == CURLE_OK && !t->head_done)
+    fault__no_head(t);
   hop__stop(t);
   if (follow)
     redirect__follow(t);

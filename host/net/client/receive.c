@@ -38,6 +38,7 @@ static void begin_head(struct transfer *t, const char *line, size_t len)
 {
   const char *blank = memchr(line, ' ', len);
   size_t version = blank && len > 5 ? (size_t)(blank - line) - 5 : 0;
+  t->in_head = true;
   t->pairs.len = 0;
   t->head.count = 0;
   t->head.status = blank ? atoi(blank + 1) : 0;
@@ -121,6 +122,7 @@ static int end_head(struct transfer *t)
 {
   curl_off_t size = -1;
   bool no_body = strcmp(t->asked.method, "HEAD") == 0;
+  t->in_head = false;
   if (t->head.status < 200)
     return 0; /* another head follows */
   t->head_done = true;
@@ -151,7 +153,7 @@ static int take_line(struct transfer *t, const char *line, size_t len)
                           HEADS_COUNT);
   if (t->head_done)
     return 0; /* a trailer */
-  if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
+  if (!t->in_head && len > 5 && memcmp(line, "HTTP/", 5) == 0)
     begin_head(t, line, len);
   else if (len <= 2 && (*line == '\r' || *line == '\n'))
     return end_head(t);
@@ -257,7 +259,7 @@ void receive__reset(struct transfer *t)
   t->head.count = 0;
   t->head.status = 0;
   t->head_bytes = 0;
-  t->head_done = t->redirecting = t->encoded = false;
+  t->in_head = t->head_done = t->redirecting = t->encoded = false;
   t->skipped = 0;
   free(t->location);
   t->location = NULL;

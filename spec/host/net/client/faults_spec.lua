@@ -77,6 +77,24 @@ describe("a request fails with a code and a way out", function()
     assert.are.equal("closed_early", result.error.code)
   end)
 
+  it("when there is no whole head, whatever libcurl makes of it", function()
+    for _, cut in ipairs({ "HTTP/1.1 200 OK\r\nConte", "HTTP/1.1 200 OK\r\n",
+      "HTTP/1.1 302 Found\r\nLocation: /x\r\n" }) do
+      assert.are.equal("closed_early", fails_on(cut, nil, true).code)
+    end
+    local err = fails_on("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+      .. "Connection: upgrade\r\n\r\nframes", nil, true)
+    assert.are.equal("bad_response", err.code)
+  end)
+
+  it("but not by a header that looks like the first line", function()
+    local server = serve(function(conn)
+      conn:send("HTTP/1.1 200 OK\r\nHTTP/x y: 1\r\nContent-Length: 2\r\n\r\nhi")
+    end)
+    local result = outside.request({ url = server.url })
+    assert.are.same({ 200, "hi" }, { result.status, result.body })
+  end)
+
   it("when the body is larger than its limit, announced or not", function()
     local err = fails_on("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
     assert.are.equal("too_large", err.code)
