@@ -65,6 +65,11 @@ static int lost(struct transfer *t, CURLcode rc)
                           (unsigned long long)t->received, reason(t, rc));
   if (t->connected_ns == 0)
     return could_not_connect(t, rc);
+  if (rc == CURLE_ABORTED_BY_CALLBACK)
+    return transfer__fail(t, "closed_early",
+                          "the server closed the connection without an answer; it may "
+                          "have done what %s asked for, so it is not asked again",
+                          t->asked.method);
   return transfer__fail(t, "closed_early",
                         "the server closed the connection without an answer: %s",
                         reason(t, rc));
@@ -123,6 +128,7 @@ void fault__set(struct transfer *t, CURLcode rc)
   case CURLE_HTTP2:
   case CURLE_HTTP2_STREAM:
   case CURLE_SEND_FAIL_REWIND:
+  case CURLE_ABORTED_BY_CALLBACK: /* by hop.c, which does not let it go a second time */
     lost(t, rc);
     return;
   default:

@@ -68,10 +68,20 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose,
   return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+/* RFC 9110, 9.2.2: what may be done twice without asking. */
+static bool is_idempotent(const char *method)
+{
+  return strcmp(method, "POST") != 0 && strcmp(method, "PATCH") != 0;
+}
+
+/* libcurl asks again on a fresh connection when one that was kept is lost without a word,
+ * though the server may have done the work. */
 static int on_connected(void *arg, char *theirs, char *ours, int their_port, int our_port)
 {
   struct transfer *t = arg;
   (void)theirs, (void)ours, (void)their_port, (void)our_port;
+  if (t->connected_ns > 0 && !is_idempotent(t->asked.method))
+    return CURL_PREREQFUNC_ABORT;
   t->connected_ns = t->active_ns = clock_mono_ns();
   t->state = TRANSFER_SENT;
   transfer__arm(t);

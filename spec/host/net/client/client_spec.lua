@@ -29,6 +29,27 @@ describe("an outgoing request", function()
     assert.are.equal(20, #server.heads)
   end)
 
+  it("is sent again when its connection was lost, unless it must not be done twice",
+    function()
+      local seen = {}
+      local server = outside.serve(function(conn, head)
+        local method = head:match("^%u+ /lost") and head:match("^%u+")
+        if not method then
+          conn:answer(200, nil, "kept")
+          return
+        end
+        seen[method] = (seen[method] or 0) + 1
+        conn:close()
+      end)
+      for _, method in ipairs({ "GET", "PUT", "POST", "PATCH" }) do
+        local results = outside.ask({ sequence = true, requests = {
+          { url = server.url }, { url = server.url .. "/lost", method = method },
+        } })
+        assert.are.equal("closed_early", results.n2.error.code)
+      end
+      assert.are.same({ GET = 2, PUT = 2, POST = 1, PATCH = 1 }, seen)
+    end)
+
   it("decompresses what comes compressed", function()
     local text = ("all work and no play "):rep(5000)
     local server = outside.serve(function(conn)
