@@ -122,6 +122,22 @@ static void take_user(struct url *url, CURLU *handle)
   libcurl.url_set(handle, CURLUPART_FRAGMENT, NULL, 0);
 }
 
+/* A number that stood in digits beyond ASCII, or before a dot, is known as an address only
+ * when the URL is read again without them. */
+static int read_again(struct url *url, CURLU *handle)
+{
+  char *text = part(handle, CURLUPART_URL, 0);
+  if (text && libcurl.url_set(handle, CURLUPART_URL, text, 0) == CURLUE_OK)
+    url->text = part(handle, CURLUPART_URL, 0);
+  free(text);
+  free(url->host);
+  url->host = part(handle, CURLUPART_HOST, 0);
+  if (!url->text || !url->host)
+    return -1;
+  plain_host(url->host);
+  return 0;
+}
+
 static int read_url(struct url *url, CURLU *handle, const char *text, struct err *err)
 {
   CURLUcode rc = libcurl.url_set(handle, CURLUPART_URL, text, 0);
@@ -132,8 +148,8 @@ static int read_url(struct url *url, CURLU *handle, const char *text, struct err
   if (read_place(url, handle, text, err) < 0)
     return -1;
   take_user(url, handle);
-  url->text = part(handle, CURLUPART_URL, 0);
-  return url->text ? 0 : fail(text, "its parts do not fit together", err);
+  return read_again(url, handle) == 0 ? 0
+                                      : fail(text, "its parts do not fit together", err);
 }
 
 int url_parse(struct url *url, const struct url *base, const char *text, struct err *err)

@@ -116,6 +116,25 @@ describe("the guard", function()
     assert.are.equal(1, server.connections)
   end)
 
+  it("knows a number however it is written, also where the proxy would resolve it",
+    function()
+      local target
+      local proxy = outside.serve(function(conn, head)
+        if head:find("^GET http://public") then
+          conn:answer(302, { Location = "http://" .. target .. "/" })
+        else
+          conn:answer(200, nil, "through")
+        end
+      end)
+      for _, written in ipairs({ "127.1", "0x7f.0.0.1.", "\239\188\144x7f.1",
+        "\226\145\160\226\145\161\226\145\166.0.0.1" }) do
+        target = written
+        local result = outside.request({ url = "http://public.example/" },
+          { proxy = proxy.url })
+        assert.are.equal("private_address", result.error and result.error.code, written)
+      end
+    end)
+
   it("watches redirects, unless they stay where they are", function()
     local other = outside.serve(function(conn) conn:answer(200, nil, "other") end)
     local server
