@@ -103,11 +103,22 @@ static struct http_handle *push_handle(lua_State *L)
 /* ---- requests ---- */
 
 /* The texts stay alive in the table at `idx`, though they leave the stack. */
-static const char *text_field(lua_State *L, int idx, const char *name, size_t *len)
+static const char *bytes_field(lua_State *L, int idx, const char *name, size_t *len)
 {
   lua_getfield(L, idx, name);
   const char *text = lua_tolstring(L, -1, len);
   lua_pop(L, 1);
+  return text;
+}
+
+/* A text that C may have: cut at a NUL it would be another one than a script has looked
+ * at. `*nul` gets the name of one that has it. */
+static const char *text_field(lua_State *L, int idx, const char *name, const char **nul)
+{
+  size_t len = 0;
+  const char *text = bytes_field(L, idx, name, &len);
+  if (text && strlen(text) != len)
+    *nul = name;
   return text;
 }
 
@@ -149,11 +160,11 @@ static int read_headers(lua_State *L, int idx, struct transfer_header *headers,
   return 0;
 }
 
-static struct transfer_request read_request(lua_State *L, int idx)
+static struct transfer_request read_request(lua_State *L, int idx, const char **nul)
 {
   struct transfer_request r = {
-      .method = text_field(L, idx, "method", NULL),
-      .url = text_field(L, idx, "url", NULL),
+      .method = text_field(L, idx, "method", nul),
+      .url = text_field(L, idx, "url", nul),
       .body_streamed = flag_field(L, idx, "upload"),
       .body_size = (int64_t)number_field(L, idx, "upload_size", -1),
       .streamed = flag_field(L, idx, "stream"),
@@ -166,11 +177,11 @@ static struct transfer_request read_request(lua_State *L, int idx)
       .bytes_max = (uint64_t)number_field(L, idx, "max_bytes", 0),
       .guard = (enum guard)number_field(L, idx, "guard", GUARD_REDIRECTS),
       .direct = flag_field(L, idx, "direct"),
-      .user = text_field(L, idx, "user", NULL),
-      .password = text_field(L, idx, "password", NULL),
-      .bearer = text_field(L, idx, "bearer", NULL),
+      .user = text_field(L, idx, "user", nul),
+      .password = text_field(L, idx, "password", nul),
+      .bearer = text_field(L, idx, "bearer", nul),
   };
-  r.body = text_field(L, idx, "body", &r.body_len);
+  r.body = bytes_field(L, idx, "body", &r.body_len);
   return r;
 }
 
@@ -180,11 +191,15 @@ static int start(lua_State *L)
 {
   const struct fiber *f = core_waiting_fiber(L, luaL_checkstring(L, 1));
   struct transfer_header headers[HEADERS_MAX];
-  struct transfer_request request = read_request(L, 2);
+  const char *nul = NULL;
+  struct transfer_request request = read_request(L, 2, &nul);
   struct err err;
   request.headers = headers;
-  if (read_headers(L, 2, headers, &request.header_count) < 0) {
-    err_set(&err, "bad_header", "a header has a NUL character in it");
+  if (read_headers(L, 2, headers, &request.header_count) < 0)
+    nul = "headers";
+  if (nul) {
+    err_set(&err, strcmp(nul, "url") == 0 ? "bad_url" : "bad_header",
+            "the request cannot be made: there is a NUL character in its %s", nul);
     return http_push_err(L, &err);
   }
   struct client *c = client_of(f->slot->worker, &err);

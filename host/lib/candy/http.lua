@@ -13,8 +13,8 @@ local wait = require("candy.wait")
 -- Codes after which the same request can only fail again.
 local HOPELESS = { bad_url = true, bad_header = true, bad_method = true }
 
----@field url string?  "https://host/path"; only candy.http.request takes it from here
--- says when to try again, http_follow.lua holds on to a stream of events.
+-- http_request.lua reads the options, http_response.lua is what comes back,
+-- http_retry.lua says when to try again, http_follow.lua holds on to a stream of events.
 local http = {}
 
 local function failure(code, message)

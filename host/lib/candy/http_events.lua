@@ -12,8 +12,12 @@ local events = {}
 
 --- A parser for one connection.
 ---@param last_id string?  the id that the connection before has ended with
+---@return table parser  its `id` is where another connection would go on, its `retry` how
+---  long the server wants that to wait
 function events.parser(last_id)
-  return setmetatable({ rest = "", data = {}, size = 0, last_id = last_id or "" }, Parser)
+  last_id = last_id or ""
+  return setmetatable({ rest = "", data = {}, size = 0, id = last_id, last_id = last_id },
+    Parser)
 end
 
 local function too_large()
@@ -45,7 +49,7 @@ function Parser:dispatch(out)
       retry = self.retry,
     }
   end
-  self.kind, self.data, self.size = nil, {}, 0
+  self.id, self.kind, self.data, self.size = self.last_id, nil, {}, 0
 end
 
 function Parser:line(line, out)
@@ -59,17 +63,20 @@ function Parser:line(line, out)
   end
 end
 
--- A CR at the end may have its LF in the next piece.
 local function next_line(text, at)
   local stop = text:find("[\r\n]", at)
   if not stop then
     return nil
-  elseif text:byte(stop) == 10 then
-    return text:sub(at, stop - 1), stop + 1
-  elseif stop == #text then
-    return nil
   end
-  return text:sub(at, stop - 1), stop + (text:byte(stop + 1) == 10 and 2 or 1)
+  return text:sub(at, stop - 1), stop + (text:find("^\r\n", stop) and 2 or 1)
+end
+
+-- A CR ends its line at once, or an event would wait for the one behind it; its LF may
+-- come with the next piece.
+function Parser:skip_lf(text)
+  local at = self.after_cr and text:byte() == 10 and 2 or 1
+  self.after_cr = text:byte(-1) == 13
+  return at
 end
 
 function Parser:skip_bom(text)
@@ -85,13 +92,14 @@ end
 --- Takes the next bytes; returns the events that they complete.
 ---@return table[]? events, table? err
 function Parser:feed(bytes)
-  local out, at = {}, 1
+  local out = {}
   local text = self.rest .. bytes
   local clean = self:skip_bom(text)
   if not clean then
     self.rest = text
     return out
   end
+  local at = self:skip_lf(clean)
   local line, after = next_line(clean, at)
   while line do
     self:line(line, out)
@@ -99,7 +107,7 @@ function Parser:feed(bytes)
     line, after = next_line(clean, at)
   end
   self.rest = clean:sub(at)
-  if #self.rest + self.size > EVENT_MAX then
+  if #out == 0 and #self.rest + self.size > EVENT_MAX then
     return too_large()
   end
   return out

@@ -1,11 +1,14 @@
 -- Server-sent events over one connection after the other: candy.http.events.
 local core = require("candy.core")
 local errors = require("candy.error")
+local events = require("candy.http_events")
 local options = require("candy.options")
+local response = require("candy.http_response")
 local wait = require("candy.wait")
 
 local WHAT = "candy.http.events"
-local RECONNECT_MS, RECONNECT_MOST_MS = 3000, 60000
+local RECONNECT_MS = 3000 -- unless the server says another time, within these bounds
+local RECONNECT_LEAST_MS, RECONNECT_MOST_MS = 100, 60000
 local OPTIONS = { last_event_id = options.text, reconnect = options.boolean }
 
 local function split(opts)
@@ -58,7 +61,8 @@ local function connect(stream)
   if not res or res.status == 204 then
     return nil, err
   elseif is_stream(res) then
-    return res:events(stream.last_id)
+    stream.parser = events.parser(stream.last_id)
+    return response.events(res, stream.parser)
   end
   local problem = problem_of(stream, res)
   res:close()
@@ -77,7 +81,7 @@ local function note_failure(stream, err)
 end
 
 local function pause(stream)
-  local ms = stream.retry * 2 ^ math.min(stream.failures, 5)
+  local ms = math.max(stream.retry, RECONNECT_LEAST_MS) * 2 ^ math.min(stream.failures, 5)
   core.sleep(math.min(ms, RECONNECT_MOST_MS) * (0.75 + math.random() / 2))
   wait.await()
 end
@@ -90,19 +94,20 @@ local function open(stream)
     pause(stream)
   end
   stream.begun = true
-  local events, err = connect(stream)
-  stream.events = events
+  local following, err = connect(stream)
+  stream.events = following
   if err then
     note_failure(stream, err)
   end
-  return events ~= nil or err ~= nil
+  return following ~= nil or err ~= nil
 end
 
 local function next_event(stream)
   local ok, event = pcall(stream.events)
+  stream.last_id = stream.parser.id
+  stream.retry = stream.parser.retry or stream.retry
   if ok and event then
-    stream.failures, stream.last_id = 0, event.id
-    stream.retry = event.retry or stream.retry
+    stream.failures = 0
     return event
   elseif ok then
     stream.events = nil

@@ -39,12 +39,15 @@ function headers_meta.__index(headers, name)
   return rawget(headers, name:lower()) or header_methods[name]
 end
 
--- Repeated headers are one, their values joined by commas (RFC 9110, 5.3).
+-- Repeated headers are one, their values joined by commas (RFC 9110, 5.3). One that is
+-- called as a method would stand in its way: headers:all() alone has it.
 local function headers_of(flat)
   local headers = {}
   for i = 1, #flat, 2 do
     local name, value = flat[i]:lower(), flat[i + 1]
-    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    if not header_methods[name] then
+      headers[name] = headers[name] and headers[name] .. ", " .. value or value
+    end
   end
   pairs_of[headers] = flat
   return setmetatable(headers, headers_meta)
@@ -139,6 +142,7 @@ end
 
 local function check_line(res, text)
   if #text > LINE_MAX then
+    methods.close(res)
     local _, err = fail(res, "too_large", "a line of the body is longer than 1 MB")
     error(err, 0)
   end
@@ -175,7 +179,12 @@ end
 ---@param last_id string?  what `id` is until the stream says another
 ---@return fun(): candy.http.Event?
 function methods.events(res, last_id)
-  local chunks, parser = methods.chunks(res), events.parser(last_id)
+  return response.events(res, events.parser(last_id))
+end
+
+--- res:events() with a parser of one's own.
+function response.events(res, parser)
+  local chunks = methods.chunks(res)
   local queue, at = {}, 1
   return function()
     while not queue[at] do
@@ -185,6 +194,7 @@ function methods.events(res, last_id)
       end
       local parsed, err = parser:feed(piece)
       if not parsed then
+        methods.close(res)
         error(err, 0)
       end
       queue, at = parsed, 1

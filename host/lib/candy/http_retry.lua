@@ -3,6 +3,7 @@ local core = require("candy.core")
 
 local FIRST_MS, MOST_MS = 500, 30000 -- waits between attempts double up to MOST_MS
 local MAX_WAIT_MS = 60000            -- a server that asks for more is not waited for
+local LATEST_S = 24 * 60 * 60         -- a server cannot put a job off for longer
 local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
 
 -- The server has not begun to work on it: any method may be sent again.
@@ -50,7 +51,7 @@ function retry.after(value)
   if date then
     seconds = math.max(0, math.ceil((date - core.now()) / 1000))
   end
-  return seconds and seconds < 3.1e9 and seconds or nil
+  return seconds and math.min(seconds, LATEST_S)
 end
 
 local function wants(config, method, outcome)

@@ -124,10 +124,10 @@ struct transfer {
   int hops; /* redirects that were followed */
   char version[4];
   bool failed;
-  bool counted, limit_counted;          /* among those that run */
-  bool guarded, refused;                /* refused: a private address, by the guard */
+  bool counted, limit_counted; /* among those that run */
+  bool guarded, refused;       /* refused: a private address, by the guard */
   bool in_head, head_done, redirecting, encoded; /* the answer of this hop */
-  bool in_paused, overfull, hidden;     /* hidden: libcurl keeps some of its body */
+  bool in_paused, overfull, hidden; /* hidden: libcurl keeps some of its body */
   bool out_paused, out_ended;
 };
 

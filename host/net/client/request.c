@@ -72,6 +72,7 @@ static int check_header(const struct transfer_header *h, struct err *err)
 static void add_header(struct asked_request *a, const char *name, const char *value)
 {
   /* libcurl takes "Name:" for the wish not to send it, "Name;" sends it empty. */
+  value += strspn(value, " \t");
   char *line = *value ? mem_printf("%s: %s", name, value) : mem_printf("%s;", name);
   a->headers = libcurl.slist_append(a->headers, line);
   free(line);

@@ -122,8 +122,8 @@ static void take_user(struct url *url, CURLU *handle)
   libcurl.url_set(handle, CURLUPART_FRAGMENT, NULL, 0);
 }
 
-/* A number that stood in digits beyond ASCII, or before a dot, is known as an address only
- * when the URL is read again without them. */
+/* A number that stood in digits beyond ASCII, or before a dot, is known as an address
+ * only when the URL is read again without them. */
 static int read_again(struct url *url, CURLU *handle)
 {
   char *text = part(handle, CURLUPART_URL, 0);
@@ -261,19 +261,30 @@ static void show_query(const char *text, struct buf *out)
   }
 }
 
+/* Where user and password end. They are cut off as well where they stand in the wrong
+ * place: without a scheme before them, or torn apart by a slash in the password. */
+static const char *after_user(const char *text, bool has_scheme)
+{
+  size_t place = strcspn(text, "/?#");
+  const char *at = memrchr(text, '@', place), *port = memrchr(text, ':', place);
+  bool torn = !has_scheme || (port && *text != '[' && !isdigit((unsigned char)port[1]));
+  if (!at && torn)
+    at = memrchr(text, '@', strcspn(text, "?#"));
+  return at ? at + 1 : text;
+}
+
 void url_show(const char *text, struct buf *out)
 {
   size_t before = out->len;
   const char *rest = strstr(text, "://");
   buf_puts(out, "");
+  if (rest)
+    show_bytes(text, (size_t)(rest + 3 - text), out);
+  text = after_user(rest ? rest + 3 : text, rest != NULL);
   if (rest) {
-    rest += 3;
-    show_bytes(text, (size_t)(rest - text), out);
-    size_t place = strcspn(rest, "/?#");
-    const char *at = memrchr(rest, '@', place);
-    size_t user = at ? (size_t)(at - rest) + 1 : 0;
-    show_bytes(rest + user, place - user, out);
-    text = rest + place;
+    size_t place = strcspn(text, "/?#");
+    show_bytes(text, place, out);
+    text += place;
   }
   size_t path = strcspn(text, "?#");
   show_path(text, path, out);

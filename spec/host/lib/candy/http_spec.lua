@@ -220,6 +220,43 @@ describe("candy.http", function()
     }, result)
   end)
 
+  it("takes server-sent events however, and as soon as, their lines end", function()
+    local server = serve(function(conn)
+      conn:send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+      local pieces = { "data: a\r", "\ndata: b\r\n\r", "\ndata:c\r\r",
+        "id: x\0y\nretry: 1x\n", "data:  d\n\n", "data\r\r" }
+      local at = 0
+      conn:every(20, function()
+        at = at + 1
+        if pieces[at] then conn:send(pieces[at]) end
+      end)
+    end)
+    local result = eval([[
+      local res, data = assert(candy.http.stream(url)), {}
+      for event in res:events("0") do
+        data[#data + 1] = event.data .. "|" .. event.id
+        if #data == 4 then return data end
+      end
+    ]], server)
+    assert.are.same({ "a\nb|0", "c|0", " d|0", "|0" }, result)
+  end)
+
+  it("goes on after an id and a time to wait that came without an event", function()
+    local server
+    server = serve(function(conn)
+      if #server.heads > 2 then
+        conn:send("HTTP/1.1 204 Over\r\n\r\n")
+        return
+      end
+      conn:send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+        .. "retry: 0\nid: 5\n\nid: 6\ndata: half", function() conn:close() end)
+    end)
+    local _, err = eval([[ candy.http.events(url)() ]], server)
+    assert.is_nil(err)
+    assert.are.equal(3, #server.heads)
+    assert.matches("Last%-Event%-ID: 5\r\n", server.heads[3])
+  end)
+
   it("connects again to a stream of events, from the last one on", function()
     local server
     server = serve(function(conn)
@@ -303,6 +340,53 @@ describe("candy.http", function()
       "local res = candy.http.get(url, { retries = 3 }) return res.status", 503,
       { ["Retry-After"] = "86400" })
     assert.are.same({ 1, 503 }, { count, result })
+    count, result = attempts([[
+      local _, err = candy.http.get(url, { retries = 3 }):check()
+      return err.retry_after
+    ]], 503, { ["Retry-After"] = ("9"):rep(40) })
+    assert.are.same({ 1, 86400 }, { count, result })
+  end)
+
+  it("sends what a script has looked at, or nothing", function()
+    local server = echo()
+    local result = eval([[
+      local function code(of, options)
+        local _, err = candy.http.get(of, options)
+        return err and err.code or "sent"
+      end
+      return {
+        code(url .. "/\0.example.org"), code(url, { auth = { bearer = "a\0b" } }),
+        code(url, { auth = { user = "a", password = "b\0c" } }),
+        code(url, { headers = { X = "a\0b" } }), code(url, { headers = { X = " " } }),
+      }
+    ]], server)
+    assert.are.same({ "bad_url", "bad_header", "bad_header", "bad_header", "sent" },
+      result)
+    assert.are.equal(1, #server.heads)
+    assert.matches("\r\nX:\r\n", server.heads[1])
+  end)
+
+  it("shows no password, however a URL is misspelt", function()
+    local shown = eval([[
+      local shown = {}
+      local misspelt = { "u:secret@host/a", "http:/u:secret@host/a",
+        "http://u:sec/secret@host/a", "ftp://u:secret@host/a", "http://[u:secret@host/a" }
+      for i, wrong in ipairs(misspelt) do
+        local _, err = candy.http.get(wrong)
+        shown[i] = err.message
+      end
+      return shown
+    ]])
+    assert.are.equal(5, #shown)
+    for _, message in ipairs(shown) do
+      assert.is_nil(message:find("secret", 1, true), message)
+    end
+  end)
+
+  it("has methods of headers whatever the headers are called", function()
+    local server = serve(function(conn) conn:answer(200, { All = "x" }) end)
+    local result = eval([[ return candy.http.get(url).headers:all("all") ]], server)
+    assert.are.same({ "x" }, result)
   end)
 
   it("fails with codes, and says what to do", function()
