@@ -157,6 +157,8 @@ void line__fini(struct client *c);
 void transfer__begin(struct transfer *t); /* its turn has come */
 void transfer__arm(struct transfer *t);   /* the state has changed: so has the deadline */
 void transfer__end(struct transfer *t);
+/* Before more is put into a body that may never be empty. */
+void transfer__compact(struct buf *buf, size_t *taken);
 int transfer__fail(struct transfer *t, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

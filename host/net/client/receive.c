@@ -233,6 +233,7 @@ static size_t take_body(struct transfer *t, const char *bytes, size_t len)
       return CURL_WRITEFUNC_PAUSE;
     }
   }
+  transfer__compact(&t->in, &t->in_taken);
   buf_append(&t->in, bytes, len);
   t->client->buffered += len;
   t->received += len;

@@ -287,10 +287,20 @@ static void send_on(struct transfer *t)
   libcurl.easy_pause(t->easy, t->in_paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
+/* What was taken goes in large steps, else most of the work were moving the rest. */
+void transfer__compact(struct buf *buf, size_t *taken)
+{
+  if (*taken < TRANSFER_WINDOW)
+    return;
+  buf_drop(buf, *taken);
+  *taken = 0;
+}
+
 void transfer_write(struct transfer *t, const char *bytes, size_t len)
 {
   if (t->state == TRANSFER_ENDED || t->out_ended)
     return;
+  transfer__compact(&t->out, &t->out_taken);
   buf_append(&t->out, bytes, len);
   send_on(t);
 }

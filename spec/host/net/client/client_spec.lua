@@ -94,6 +94,20 @@ describe("an outgoing request", function()
     assert.is_nil(head:match("Expect:"))
   end)
 
+  it("streams a body of any size in constant memory", function()
+    local bytes, size = 0, 256 * 1024 * 1024
+    local server = outside.serve(function() end, { on_bytes = function(conn, chunk)
+      bytes = bytes + #chunk
+      if bytes > size then
+        conn:answer(200)
+      end
+    end })
+    local result = outside.request({ url = server.url, method = "PUT", upload = size,
+      upload_size = size })
+    assert.are.equal(200, result.status)
+    assert.is_true(result.rss_kb < 40000 or not outside.measures, result.rss_kb)
+  end)
+
   it("is answered while its body is still on the way", function()
     local answered
     local server = outside.serve(function() end, { on_bytes = function(conn)
