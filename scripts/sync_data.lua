@@ -50,6 +50,16 @@ local function read_state(origin)
   return row and candy.json.decode(row.state) or {}
 end
 
+-- A source may name an item twice: the last one counts.
+local function each_once(items)
+  local list, place = {}, {}
+  for _, item in ipairs(items) do
+    place[item.id] = place[item.id] or #list + 1
+    list[place[item.id]] = item
+  end
+  return list
+end
+
 -- What is kept of these items: texts of JSON by id.
 local function read_kept(origin, items)
   local kept = {}
@@ -117,7 +127,6 @@ local function take_over(job, origin, items, kept)
       local kind = before and "changed" or "new"
       report[kind] = report[kind] + 1
       ids[#ids + 1] = #ids < TOLD_MAX and item.id or nil
-      kept[item.id] = candy.json.encode(item) -- a source may name an item twice
       write_item(job, origin, item)
     end
   end
@@ -143,6 +152,7 @@ candy.task("SYNC_DATA", {
   if not items then
     return nil, new_state
   end
+  items = each_once(items)
   local kept, failure = read_kept(origin, items)
   if not kept then
     return nil, failure

@@ -127,6 +127,11 @@ function feed.parse(body, opts)
   return finish(found, opts and opts.url)
 end
 
+-- A header's value that can be sent back.
+local function sendable(value)
+  return value and not value:find("%c") and value or nil
+end
+
 -- What the server has to know to say that nothing has changed.
 local function headers_of(state)
   return {
@@ -141,7 +146,7 @@ local function request(url, state)
     guard = true, max_bytes = "16mb", headers = headers_of(state),
   })
   if res and res.status == 410 then
-    return nil, candy.permanent(("the feed %s is gone for good (410)"):format(url))
+    return nil, candy.permanent(tostring(res) .. ": the feed is gone for good")
   elseif res and res.status ~= 304 then
     return res:check()
   end
@@ -167,7 +172,8 @@ function feed.fetch(state, opts)
     return nil, problem
   end
   return found.entries, {
-    etag = res.headers["etag"], last_modified = res.headers["last-modified"],
+    etag = sendable(res.headers["etag"]),
+    last_modified = sendable(res.headers["last-modified"]),
   }
 end
 

@@ -91,6 +91,14 @@ describe("SYNC_DATA", function()
       read("select state from sync_states where url = 'one'"))
   end)
 
+  it("takes over the last of items with the same id", function()
+    local twice = { { id = "a", n = 1 }, { id = "b" }, { id = "a", n = 2 } }
+    assert.are.same({ items = 2, new = 2, changed = 0 }, count(twice, "twice"))
+    assert.are.same({ items = 2, new = 0, changed = 0 }, count(twice, "twice"))
+    assert.are.same({ { n = 2 } }, read("select json_extract(data, '$.n') as n "
+      .. "from synced_items where url = 'twice' and id = 'a'"))
+  end)
+
   it("tells by an event what there is, once", function()
     count({ { id = "x" }, { id = "y" } }, "two")
     count({ { id = "x" }, { id = "y" } }, "two")
@@ -167,6 +175,17 @@ describe("SYNC_DATA", function()
       assert.matches('If-None-Match: "v1"\r\n', answers.last, 1, true)
       assert.are.same({ { n = 2 } },
         read("select count(*) as n from synced_items where source = 'feed'"))
+    end)
+
+    it("sends nothing back that cannot be sent", function()
+      answers = {
+        { 200, { ETag = '"a\1"' }, rss(item(1, "One")) },
+        { 200, {}, rss(item(1, "One")) },
+      }
+      local payload = { source = "feed", url = server.url .. "/odd" }
+      assert.are.equal("completed", sync(payload).state)
+      assert.are.equal("completed", sync(payload).state)
+      assert.is_nil(answers.last:find("If-", 1, true))
     end)
 
     for status, code in pairs({ [404] = "http_404", [503] = "http_503" }) do
