@@ -20,8 +20,10 @@ candy.schema("http_check", {
       url text, n integer, up integer, at integer, reason text, primary key (url, n))]],
 })
 
--- What the user has to mend; anything else that fails is a finding.
+-- What the user has to mend, and what this host could not do; anything else that fails is
+-- a finding.
 local USERS_FAULT = { bad_url = true, private_address = true }
+local OUR_FAULT = { http_unavailable = true, too_many_requests = true }
 
 -- Why the answer is not as it should be, or nil.
 local function fault_of(res, wanted)
@@ -34,7 +36,7 @@ local function fault_of(res, wanted)
   end
 end
 
--- The finding: ok, ms, status and reason; nil, err when the check itself makes no sense.
+-- The finding: ok, ms, status and reason; nil, err when the page could not be looked at.
 local function check(wanted)
   local began = candy.time.now()
   local res, err = candy.http.get(wanted.url, {
@@ -43,6 +45,8 @@ local function check(wanted)
   })
   if err and USERS_FAULT[err.code] then
     return nil, candy.permanent(err)
+  elseif err and OUR_FAULT[err.code] then
+    return nil, err
   end
   local reason = err and err.message or fault_of(res, wanted)
   return {

@@ -29,14 +29,12 @@ local function unknown_step(steps)
   end
 end
 
--- A store that is damaged is for people to look at: no other attempt makes it whole.
-local function check_whole(integrity)
-  if not integrity or integrity.ok then
-    return true
-  end
+-- A store that is damaged is for people to look at: no other attempt makes it whole, and
+-- the steps that follow would only write to it.
+local function damage(integrity)
   local problems = table.concat(integrity.problems or {}, "; ")
   candy.emit("maintenance.damaged", { problems = integrity.problems })
-  return nil, candy.permanent({
+  return candy.permanent({
     code = "store_damaged",
     message = "the store's file is damaged, restore a backup of it: " .. problems,
   })
@@ -58,10 +56,11 @@ candy.task("RUN_MAINTENANCE", {
     local done, err = candy.maintenance[step]()
     if not done then
       return nil, err
+    elseif step == "integrity" and not done.ok then
+      return nil, damage(done)
     end
     report[step] = done
   end
   report.after = candy.maintenance.stats()
-  local whole, err = check_whole(report.integrity)
-  return whole and report, err
+  return report
 end)

@@ -117,3 +117,19 @@ describe("HTTP_CHECK", function()
     end
   end)
 end)
+
+describe("HTTP_CHECK on a host that makes no more requests", function()
+  it("fails, and calls no page down for it", function()
+    local host = candy.start({ scripts = {
+      -- What the client would say: nobody waits here for 10,000 requests.
+      ["http_check.lua"] = (candy.read("scripts/http_check.lua"):gsub(
+        "candy%.http%.get%(",
+        '(function() return nil, { code = "too_many_requests" } end)(')),
+    } })
+    local job = host:wait(host:push("HTTP_CHECK", { url = "http://127.0.0.1:1/" },
+      { max_retries = 0 }))
+    assert.are.equal(0, host:stop())
+    candy.remove(host.folder)
+    assert.are.same({ "dead", "too_many_requests" }, { job.state, job.error.code })
+  end)
+end)

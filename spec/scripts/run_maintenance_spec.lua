@@ -46,12 +46,13 @@ describe("RUN_MAINTENANCE", function()
 end)
 
 describe("RUN_MAINTENANCE on a store that is damaged", function()
-  it("fails for good and says so", function()
+  it("fails for good, says so, and writes no more", function()
     local host = candy.start({ scripts = {
       -- What the host would say of a damaged file: none is damaged on purpose here.
       ["run_maintenance.lua"] = (candy.read("scripts/run_maintenance.lua"):gsub(
         "candy%.maintenance%[step%]%(%)",
-        '({ ok = false, problems = { "page 7 is torn" } })')),
+        'assert(step == "integrity") '
+          .. 'and ({ ok = false, problems = { "page 7 is torn" } })')),
       ["told.lua"] = [[
         local candy = require("candy")
         candy.on("maintenance.damaged", function(job)
@@ -59,7 +60,8 @@ describe("RUN_MAINTENANCE on a store that is damaged", function()
         end)
       ]],
     } })
-    local job = host:wait(host:push("RUN_MAINTENANCE", { steps = { "integrity" } }))
+    local job = host:wait(host:push("RUN_MAINTENANCE", {
+      steps = { "integrity", "vacuum" } }))
     host:wait_log("told: page 7 is torn")
     assert.are.equal(0, host:stop())
     candy.remove(host.folder)
