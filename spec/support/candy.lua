@@ -171,6 +171,14 @@ end
 
 -- ---- hosts ----
 
+--- A script whose task "eval" runs the Lua text that it gets: see Host:eval.
+candy.EVAL = [[
+local candy = require("candy")
+candy.task("eval", { max_retries = 0, additional = true }, function(job)
+  return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
+end)
+]]
+
 local Host = {}
 Host.__index = Host
 
@@ -204,6 +212,16 @@ function Host:wait(id, state)
   end, PATIENCE, ("job %s to be %s; the host said: %s"):format(
     id, state or "finished", self:log():sub(-2000)))
   return job, body
+end
+
+--- Runs Lua text as a job of the task in candy.EVAL, with `candy` and `job`.
+---@return any result, string id  or its error
+function Host:eval(code)
+  local job = self:wait(self:push("eval", { code = code }))
+  if job.state == "completed" then
+    return job.result, job.id
+  end
+  return job.error, job.id
 end
 
 --- Waits until the log (standard error) holds the plain text.

@@ -8,12 +8,10 @@ local host
 
 setup(function()
   host = candy.start({ workers = 1, scripts = {
-    ["eval.lua"] = [[
+    ["eval.lua"] = candy.EVAL,
+    ["seen.lua"] = [[
       local candy = require("candy")
       candy.schema("seen", "create table seen (handler text, payload text)")
-      candy.task("eval", { max_retries = 0, additional = true }, function(job)
-        return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
-      end)
       candy.task("failing", { max_retries = 0 }, function()
         error("no use", 0)
       end)]],
@@ -44,11 +42,7 @@ teardown(function()
 end)
 
 local function eval(code)
-  local job = host:wait(host:push("eval", { code = code }))
-  if job.state == "completed" then
-    return job.result, job.id
-  end
-  return job.error, job.id
+  return host:eval(code)
 end
 
 local function seen()

@@ -4,7 +4,8 @@ local candy = require("spec.support.candy")
 local host
 
 setup(function()
-  host = candy.start({ workers = 2, scripts = { ["locks.lua"] = [[
+  host = candy.start({ workers = 2, scripts = { ["eval.lua"] = candy.EVAL,
+    ["locks.lua"] = [[
     local candy = require("candy")
     candy.task("count", { payload = { times = "integer" } }, function(job)
       for _ = 1, job.payload.times do
@@ -15,9 +16,6 @@ setup(function()
           return true
         end))
       end
-    end)
-    candy.task("eval", { payload = { code = "string" }, max_retries = 0 }, function(job)
-      return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
     end)
     candy.task("dies", { max_retries = 0 }, function()
       candy.lock("mortal", { ttl = "400ms" }, function(lock)
@@ -30,8 +28,7 @@ end)
 teardown(function() host:stop() end)
 
 local function eval(code)
-  local job = host:wait(host:push("eval", { code = code }))
-  return job.result, job.error
+  return (host:eval(code))
 end
 
 describe("candy.lock", function()
@@ -97,7 +94,7 @@ describe("candy.lock", function()
   end)
 
   it("is given back when its job fails in another function", function()
-    local _, err = eval([[
+    local err = eval([[
       candy.all({
         function() candy.lock("f", { ttl = "1h" }, function() candy.sleep("1h") end) end,
         function() candy.sleep("50ms") error("no luck") end,
@@ -108,11 +105,11 @@ describe("candy.lock", function()
   end)
 
   it("tells a misuse", function()
-    local _, err = eval('candy.lock("", print)')
+    local err = eval('candy.lock("", print)')
     assert.truthy(err.message:find("a name is a text of 1 to 200 bytes", 1, true))
-    _, err = eval('candy.lock("a\\0b", print)')
+    err = eval('candy.lock("a\\0b", print)')
     assert.truthy(err.message:find("without a NUL", 1, true), err.message)
-    _, err = eval('candy.lock("x", { ttl = "1ms" }, print)')
+    err = eval('candy.lock("x", { ttl = "1ms" }, print)')
     assert.truthy(err.message:find('option "ttl" of candy.lock must be at least "300ms"',
       1, true), err.message)
   end)

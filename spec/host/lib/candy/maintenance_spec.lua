@@ -6,13 +6,11 @@ local host
 
 setup(function()
   host = candy.start({ workers = 1, env = { CANDY_KEEP_COMPLETED = "1s" },
-    scripts = { ["eval.lua"] = [[
+    scripts = { ["eval.lua"] = candy.EVAL, ["others.lua"] = [[
       local candy = require("candy")
       candy.schema("t", "create table t (a text)")
       candy.task("noop", function() end)
-      candy.task("eval", { max_retries = 0, additional = true }, function(job)
-        return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
-      end)]] } })
+]] } })
 end)
 teardown(function()
   host:stop()
@@ -20,11 +18,7 @@ teardown(function()
 end)
 
 local function eval(code)
-  local job = host:wait(host:push("eval", { code = code }))
-  if job.state == "completed" then
-    return job.result
-  end
-  return job.error
+  return host:eval(code)
 end
 
 describe("candy.maintenance", function()

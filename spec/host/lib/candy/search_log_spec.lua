@@ -22,11 +22,8 @@ describe("candy.log.search", function()
       { message = "four", level = 3, time = T + 3000, type = "ping" },
       { message = "five", level = 1, time = T + 4000, type = "pong" })
     writer:stop()
-    host = candy.start({ folder = folder, workers = 1, scripts = { ["eval.lua"] = [[
-      local candy = require("candy")
-      candy.task("eval", { max_retries = 0, additional = true }, function(job)
-        return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
-      end)]] } })
+    host = candy.start({ folder = folder, workers = 1,
+      scripts = { ["eval.lua"] = candy.EVAL } })
   end)
   teardown(function()
     host:stop()
@@ -34,11 +31,7 @@ describe("candy.log.search", function()
   end)
 
   local function eval(code)
-    local job = host:wait(host:push("eval", { code = code }))
-    if job.state == "completed" then
-      return job.result
-    end
-    return job.error
+    return host:eval(code)
   end
 
   -- Messages of lines before the host was started, in one text.

@@ -6,13 +6,10 @@ local uv = require("luv")
 local host
 
 setup(function()
-  host = candy.start({ scripts = { ["tx.lua"] = [[
+  host = candy.start({ scripts = { ["eval.lua"] = candy.EVAL, ["tx.lua"] = [[
     local candy = require("candy")
     candy.schema("t", "create table t (id integer primary key, n integer);"
       .. "create table counter (n integer); insert into counter values (0)")
-    candy.task("eval", { max_retries = 0, additional = true }, function(job)
-      return assert(load("local candy, job = ... " .. job.payload.code))(candy, job)
-    end)
     candy.task("brief", { max_retries = 0, timeout = "300ms" }, function()
       candy.db.tx(function(tx)
         tx.exec("insert into t values (99, 1)")
@@ -50,11 +47,7 @@ teardown(function()
 end)
 
 local function eval(code)
-  local job = host:wait(host:push("eval", { code = code }))
-  if job.state == "completed" then
-    return job.result
-  end
-  return job.error
+  return host:eval(code)
 end
 
 local function rows()
