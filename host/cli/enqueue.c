@@ -1,22 +1,18 @@
 /* `candy enqueue`: a payload from the command line, a file or standard input becomes a
- * job; with --wait its result is printed once it has ended. */
+ * job; with --wait it is followed to its end (wait.h). */
 #include "cli/cli.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/json_span.h"
 #include "cli/ask.h"
-
-#define LOOK_FIRST_MS 10 /* between two looks at a job that is waited for: doubles */
-#define LOOK_LAST_MS  500
+#include "cli/wait.h"
 
 /* ---- the payload ---- */
 
@@ -149,93 +145,6 @@ static int write_body(struct buf *body, const struct cli_args *args, struct err 
     return -1;
   buf_putc(body, '}');
   return 0;
-}
-
-/* ---- waiting ---- */
-
-struct wait {
-  const struct conf *conf;
-  const char *id;
-  int64_t limit_ms; /* -1: none */
-  bool json;
-};
-
-static bool has_ended(const char *state)
-{
-  return strcmp(state, "completed") == 0 || strcmp(state, "dead") == 0 ||
-         strcmp(state, "cancelled") == 0;
-}
-
-/* The result as the bytes that the host sent. */
-static void print_result(const struct ask *ask)
-{
-  struct json_span job = json_span_trim(ask->text.data);
-  struct json_span result;
-  if (json_span_member(job, "result", &result))
-    fwrite(result.at, 1, result.len, stdout);
-  else
-    fputs("null", stdout);
-  fputc('\n', stdout);
-}
-
-static const char *last_error(const json_t *job)
-{
-  const json_t *attempts = json_object_get(job, "attempts");
-  const json_t *error = json_object_get(job, "error");
-  for (size_t i = json_array_size(attempts); i-- > 0 && !json_is_object(error);)
-    error = json_object_get(json_array_get(attempts, i), "error");
-  return jx_str(error, "message", NULL);
-}
-
-static int tell_end(const struct wait *wait, const struct ask *ask, const char *state)
-{
-  bool completed = strcmp(state, "completed") == 0;
-  if (wait->json)
-    ask_print(ask);
-  else if (completed)
-    print_result(ask);
-  if (completed)
-    return CLI_OK;
-  const char *why = last_error(ask->json);
-  return cli_fail(CLI_JOB_LOST, "job %s ended %s%s%s", wait->id, state, why ? ": " : "",
-                  why ? why : "");
-}
-
-/* Looks once: true when there is no more to wait for, and `code` says how it ended. */
-static bool look(const struct wait *wait, const char *target, int64_t deadline, int *code)
-{
-  struct ask ask;
-  bool over = true;
-  *code = ask_host(&ask, wait->conf, "GET", target, NULL);
-  if (*code != CLI_OK) {
-    cli_fail(*code, "job %s is enqueued; it cannot be waited for", wait->id);
-  } else {
-    const char *state = jx_str(ask.json, "state", "unknown");
-    if (has_ended(state))
-      *code = tell_end(wait, &ask, state);
-    else if (deadline && clock_mono_ns() >= deadline)
-      *code = cli_fail(CLI_FAILED, "job %s is still %s; look again with: candy job %s",
-                       wait->id, state, wait->id);
-    else
-      over = false;
-  }
-  ask_fini(&ask);
-  return over;
-}
-
-static int wait_for(const struct wait *wait)
-{
-  struct buf target = {0};
-  int64_t deadline = wait->limit_ms < 0 ? 0 : clock_mono_ns() + wait->limit_ms * CLOCK_MS;
-  int code, pause = LOOK_FIRST_MS;
-  buf_puts(&target, "/tasks/");
-  ask_escape(&target, wait->id);
-  while (!look(wait, target.data, deadline, &code)) {
-    poll(NULL, 0, pause);
-    pause = pause * 2 < LOOK_LAST_MS ? pause * 2 : LOOK_LAST_MS;
-  }
-  buf_fini(&target);
-  return code;
 }
 
 /* ---- the command ---- */

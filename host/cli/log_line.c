@@ -6,9 +6,7 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "cli/text.h"
 
@@ -23,17 +21,10 @@ static void paint(struct buf *b, const struct log_look *look, const char *colour
     buf_puts(b, colour);
 }
 
-/* Local time; the day only when it is not today. */
 static void put_time(struct buf *b, int64_t ms)
 {
   char text[32];
-  struct tm then, today;
-  time_t at = (time_t)(ms / 1000), now = (time_t)(clock_wall_ms() / 1000);
-  localtime_r(&at, &then);
-  localtime_r(&now, &today);
-  bool same = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
-  strftime(text, sizeof text, same ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &then);
-  buf_printf(b, "%s.%03d", text, (int)(ms % 1000));
+  buf_printf(b, "%s.%03d", text_time(ms, text), (int)(ms % 1000));
 }
 
 static void put_level(struct buf *b, const struct log_look *look, const char *level)

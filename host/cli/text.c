@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #define UTF8_MAX 4 /* bytes of a character */
@@ -106,6 +108,17 @@ const char *text_age(int64_t then_ms, int64_t now_ms, char text[32])
   while (i < 3 && age < units[i].ms)
     i++;
   snprintf(text, 32, "%" PRId64 "%c", age / units[i].ms, units[i].unit);
+  return text;
+}
+
+const char *text_time(int64_t ms, char text[32])
+{
+  struct tm then, today;
+  time_t at = (time_t)(ms / 1000), now = (time_t)(clock_wall_ms() / 1000);
+  localtime_r(&at, &then);
+  localtime_r(&now, &today);
+  bool same = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
+  strftime(text, 32, same ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &then);
   return text;
 }
 

@@ -25,6 +25,9 @@ size_t text_fit(const char *text, size_t columns);
 /* "12s", "3m", "5h", "2d": the time since then, as one whole unit. */
 const char *text_age(int64_t then_ms, int64_t now_ms, char text[32]);
 
+/* "14:03:09", local time; the day before it only when it is not today. */
+const char *text_time(int64_t ms, char text[32]);
+
 /* "1.4 MB" */
 const char *text_size(int64_t bytes, char text[32]);
 

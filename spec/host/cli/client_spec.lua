@@ -207,6 +207,36 @@ describe("candy, as a client,", function()
           { ran.code, ran.out, ran.err })
       end)
 
+      it("tells each attempt that fails once, and when the next one is due", function()
+        local function attempts(...)
+          local list = {}
+          for i, message in ipairs({ ... }) do
+            list[i] = { attempt = i, state = message and "failed" or "completed",
+              error = message and { code = "x", message = message } }
+          end
+          return (',"max_retries":3,"run_at":%d000,"attempts":%s'):format(os.time(),
+            cjson.encode(list))
+        end
+        serve('{"id":"5"}', job("retryable", attempts("HTTP\n503")),
+          job("retryable", attempts("HTTP\n503")),
+          job("running", attempts("HTTP\n503", "HTTP 504")),
+          job("completed", attempts("HTTP\n503", "HTTP 504", "HTTP 505", false)))
+        local ran = candy("enqueue", "a", "--wait")
+        assert.same({ 0, "null\n" }, { ran.code, ran.out })
+        assert.equal(
+          "candy: job 5 failed (attempt 1 of 4), will be retried at T: HTTP 503\n"
+          .. "candy: job 5 failed (attempt 2 of 4), is tried again: HTTP 504\n"
+          .. "candy: job 5 failed (attempt 3 of 4), is tried again: HTTP 505\n",
+          (ran.err:gsub("%d%d:%d%d:%d%d", "T")))
+      end)
+
+      it("tells the last attempt of a dead job only at the end", function()
+        serve('{"id":"5"}', job("dead", ',"max_retries":0,"attempts":[{"attempt":1,'
+          .. '"state":"failed","error":{"code":"x","message":"no luck"}}]'))
+        assert.equal("candy: job 5 ended dead: no luck\n",
+          candy("enqueue", "a", "--wait").err)
+      end)
+
       it("prints the whole job with --json", function()
         serve('{"id":"5"}', job("cancelled"))
         local ran = candy("enqueue", "a", "--wait", "--json")

@@ -418,7 +418,7 @@ describe("candy check", function()
     candy.write(folder .. "/good.lua", SCRIPT)
     local code, out = candy.run({ "check", "--scripts", folder }, { cwd = folder })
     assert.are.equal(0, code)
-    contains(out, "1 files, 2 tasks, 0 errors")
+    assert.are.equal("1 file, 2 tasks, 0 errors\n", out)
     candy.write(folder .. "/bad.lua", "\nlocal x = = 1")
     candy.write(folder .. "/endless.lua", "while true do end")
     local said
@@ -427,5 +427,72 @@ describe("candy check", function()
     assert.are.equal(1, code, out)
     contains(said, "bad.lua:2:", "endless.lua")
     assert.is_nil(uv.fs_stat(folder .. "/data"))
+  end)
+
+  describe("of schemas", function()
+    local function check(scripts, env, ...)
+      uv.fs_mkdir(folder .. "/scripts", 448)
+      uv.fs_mkdir(folder .. "/tmp", 448)
+      for name, text in pairs(scripts) do
+        candy.write(folder .. "/scripts/" .. name, text)
+      end
+      return candy.run({ "check", ... },
+        { cwd = folder, env = env or { TMPDIR = folder .. "/tmp" } })
+    end
+
+    local function schema(name, ...)
+      return ('require("candy").schema(%q, { %s })\n'):format(name,
+        ("%q, "):rep(select("#", ...)):format(...))
+    end
+
+    it("tries their steps in order and leaves nothing behind", function()
+      local code, out, said = check({
+        ["a.lua"] = schema("a", "create table a (n)", "alter table a add column m"),
+        ["b.lua"] = schema("b", "create view b as select n, m from a"),
+      })
+      assert.are.same({ 0, "2 files, 0 tasks, 0 errors\n", "" }, { code, out, said })
+      assert.is_nil(uv.fs_scandir_next(uv.fs_scandir(folder .. "/tmp")))
+      assert.is_nil(uv.fs_stat(folder .. "/data"))
+    end)
+
+    it("tells those that a host would refuse, each file once", function()
+      local code, out, said = check({
+        ["a.lua"] = "\n" .. schema("s", "create table s (n)", "create tabel x (a)")
+          .. schema("later", "nonsense"),
+        ["b.lua"] = schema("hosts", "create table candy_job (a)"),
+        ["c.lua"] = schema("sound", "create table c (n)"),
+      })
+      assert.are.same({ 1, "3 files, 0 tasks, 2 errors\n" }, { code, out })
+      contains(said, 'candy: scripts/a.lua:2: schema "s", step 2: ', "tabel",
+        'candy: scripts/b.lua:1: schema "hosts", step 1: ', "candy_")
+      assert.are.equal(2, select(2, said:gsub("\n", "")))
+      assert.is_nil(uv.fs_scandir_next(uv.fs_scandir(folder .. "/tmp")))
+    end)
+
+    it("have code and line with --json", function()
+      local code, out = check({ ["a.lua"] = schema("s", "create tabel x (a)") }, nil,
+        "--json")
+      assert.are.equal(1, code)
+      local failed = cjson.decode(out).files[1]
+      assert.are.equal("scripts/a.lua", failed.path)
+      assert.are.equal("sql_error", failed.error.code)
+      assert.are.equal(1, failed.error.line)
+    end)
+
+    it("of a file that others require are told of that file", function()
+      local code, out, said = check({
+        ["_tables.lua"] = schema("s", "create tabel x (a)"),
+        ["a.lua"] = 'require("_tables")',
+      })
+      assert.are.equal(1, code, out)
+      contains(said, "tables.lua:1: schema")
+    end)
+
+    it("need a place for temporary files", function()
+      local code, out, said = check({ ["a.lua"] = schema("s", "create table s (n)") },
+        { TMPDIR = folder .. "/nowhere" })
+      assert.are.same({ 1, "" }, { code, out })
+      contains(said, folder .. "/nowhere", "No such file", "TMPDIR")
+    end)
   end)
 end)
