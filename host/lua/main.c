@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "lua/conf.h"
 #include "lua/launch.h"
@@ -15,7 +16,7 @@ int main(int argc, char **argv)
   if (argc == 3 && strcmp(argv[1], "conf") == 0)
     return conf_main(argv[2]);
   if (argc > 2 && strcmp(argv[1], "launch") == 0)
-    return launch_main(argc, argv);
+    _exit(launch_main(argc, argv)); /* at once: its worker waits for that */
   fprintf(stderr, "candy-worker is a part of candy and is started by it: "
                   "candy-worker run HOSTPID | conf NAME | launch ...\n");
   return 64;
