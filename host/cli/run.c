@@ -60,6 +60,9 @@ int cmd_run(struct conf *conf, const struct cli_args *args)
                                 .file_age_ms = conf->log_file_age,
                                 .files_kept = (int)conf->log_files_kept});
   int status = host_run(conf, &how, &err);
-  log_close();
-  return status < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
+  bool ended = log_close();
+  int code = status < 0 ? cli_fail_err(CLI_FAILED, &err) : CLI_OK;
+  if (!ended)
+    _exit(code);
+  return code;
 }

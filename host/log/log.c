@@ -34,10 +34,10 @@ void log_set_level(const char *level)
   least = log__level(level, LOG_INFO);
 }
 
-void log_close(void)
+bool log_close(void)
 {
-  log__thread_close(PATIENCE_MS);
-  log__out_close(PATIENCE_MS);
+  bool ended = log__thread_close(PATIENCE_MS);
+  return log__out_close(PATIENCE_MS) && ended;
 }
 
 void log_hide(const char *value)

@@ -15,6 +15,7 @@
 
 #include "store/store.h"
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -34,8 +35,9 @@ void log_open(const struct log_config *config);
 /* Lines below it are dropped from now on. */
 void log_set_level(const char *level);
 
-/* Writes what is left, for a second at most. */
-void log_close(void);
+/* Writes what is left, for a second at most. False when somebody does not take it: then a
+ * thread of the log still waits, and the process should end by _exit. */
+bool log_close(void);
 
 /* The table takes lines as soon as there is a store. Lines from before come as well. To
  * be called on the loop, as log_ended. */

@@ -68,7 +68,8 @@ extern const struct log_sink log__out_sink, log__file_sink, log__diary_sink,
 enum log_sinks { LOG_OUT, LOG_FILE, LOG_DIARY, LOG_TABLE, LOG_SINKS, LOG_NO_SINK };
 
 void log__thread_open(const struct log_config *config);
-void log__thread_close(int64_t patience_ms);
+/* These return false when their thread is left behind. */
+bool log__thread_close(int64_t patience_ms);
 
 /* Waits until all that has come in is with the sinks. */
 void log__thread_drain(int64_t patience_ms);
@@ -87,7 +88,7 @@ bool log__wants(enum log_level level);
 /* ---- out.c: what is left of it before and after the thread ---- */
 
 void log__out_now(const struct log_entry *e);
-void log__out_close(int64_t patience_ms);
+bool log__out_close(int64_t patience_ms);
 
 /* ---- ended.c ---- */
 

@@ -82,11 +82,11 @@ static void open_out(const struct log_config *config)
 }
 
 /* A thread that still waits for a reader is left behind: the process ends anyway. */
-void log__out_close(int64_t patience_ms)
+bool log__out_close(int64_t patience_ms)
 {
   int64_t until = clock_mono_ns() + patience_ms * CLOCK_MS, left = 1;
   if (!out.open)
-    return;
+    return true;
   uv_mutex_lock(&out.mutex);
   out.ending = true;
   uv_cond_signal(&out.changed);
@@ -100,6 +100,7 @@ void log__out_close(int64_t patience_ms)
   uv_mutex_unlock(&out.mutex);
   if (done)
     uv_thread_join(&out.thread);
+  return done;
 }
 
 static void keep(const char *bytes, size_t len)

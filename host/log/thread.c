@@ -244,10 +244,10 @@ void log__thread_drain(int64_t patience_ms)
 
 /* A thread that is held up (by a disk that does not answer) is left behind: the process
  * ends anyway. */
-void log__thread_close(int64_t patience_ms)
+bool log__thread_close(int64_t patience_ms)
 {
   if (!the.open)
-    return;
+    return true;
   uv_mutex_lock(&the.mutex);
   the.ending = true;
   bool done = wait_emptied(patience_ms);
@@ -255,4 +255,5 @@ void log__thread_close(int64_t patience_ms)
   uv_mutex_unlock(&the.mutex);
   if (done)
     uv_thread_join(&the.thread);
+  return done;
 }
