@@ -1,6 +1,7 @@
 /* The files of the bundle and the load that runs them: see worker.h. What a file
  * declares, and which file failed, is kept by candy/script.lua. */
 #include <lauxlib.h>
+#include <luajit.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -57,8 +58,12 @@ int scripts_load(struct worker *w)
   if (entry_call(w, L, 0, 1, PAGE_IDLE, 0) < 0)
     return -1;
   w->work_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  /* Compiled code runs past the soft memory cap, and files only declare. */
+  luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   lua_pushcfunction(L, load_all);
-  if (entry_call(w, L, 0, 1, PAGE_LOAD, 0) < 0)
+  int status = entry_call(w, L, 0, 1, PAGE_LOAD, 0);
+  luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+  if (status < 0)
     return -1;
   send_manifest(w);
   memory_pace(&w->memory);

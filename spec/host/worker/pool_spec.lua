@@ -353,11 +353,7 @@ describe("files that do not load", function()
     end
     local workers = host:request("GET", "/health").json.workers
     assert.are.equal(2, workers.alive)
-    -- What eats memory at load may get past the soft cap on a busy machine: code 70.
-    local harmless = 'ended with code 70","worker":"w1","fields":{"jobs":0}'
-    for gone in host:log():gmatch("[^\n]*is gone: ended with[^\n]*") do
-      assert.is_truthy(gone:find(harmless, 1, true), gone)
-    end
+    assert.is_nil(host:log():match("[^\n]*is gone: ended with[^\n]*"))
   end)
 
   it("declare nothing", function()
