@@ -105,16 +105,55 @@ void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark);
 void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types);
 int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err);
 
-struct sqlite_place { /* a row of candy_ready or candy_scheduled */
-  int64_t id, queue, priority, seq, lease, retry_count, rescues;
+struct sqlite_place { /* of a job that waits or runs */
+  int64_t id, queue, priority, turn, seq, lease, retry_count, rescues;
+  int64_t held; /* while it waits: the slots that it holds all the same */
 };
 
+/* A place that is not the job's first has seq other than id: it gets a new number of the
+ * sequence whenever it is brought back to another place than its old one. */
 int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
                       struct err *err);
+int sqlite__leave_ready(struct sqlite_writer *w, const struct sqlite_place *p,
+                        struct err *err); /* but for the row of candy_ready itself */
 int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
                           enum store_state state, int64_t run_at, struct err *err);
 int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
                    struct err *err); /* ids in order */
+
+/* ---- one job that waits: sqlite_waiting.c ---- */
+
+struct sqlite_waiting {
+  struct sqlite_place place;
+  enum store_state state;
+  int64_t run_at; /* SCHEDULED, RETRYABLE */
+};
+
+/* Takes it out of where it waits. Returns 1, 0 when it does not wait, or -1. */
+int sqlite__take_waiting(struct sqlite_writer *w, int64_t id, struct sqlite_waiting *out,
+                         struct err *err);
+/* The same, and it is cancelled. reason: JSON {code,message}. */
+int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reason,
+                           struct err *err);
+
+/* ---- what keeps ready jobs back: sqlite_blocked.c ---- */
+
+enum sqlite_gate_kind {            /* as candy_blocked has it */
+                        GATE_TYPE, /* no host here runs it; scope: the type */
+};
+
+struct sqlite_gate_id {
+  enum sqlite_gate_kind kind;
+  int64_t scope;
+  const char *key; /* "" when there is none */
+};
+
+int sqlite__block(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                  const struct sqlite_place *p, struct err *err);
+/* The first `max` jobs behind a gate become ready again, in their old places. Returns how
+ * many there were, or -1. */
+int64_t sqlite__unblock(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                        int64_t max, struct err *err);
 
 /* ---- the log table: sqlite_logs.c, sqlite_log_index.c ---- */
 

@@ -16,7 +16,7 @@
 
 /* Rows of candy_ready that are next to each other. */
 struct run {
-  int64_t priority, first, last;
+  int64_t priority, turn, first, last;
   int64_t n;
 };
 
@@ -40,6 +40,12 @@ struct due {
   size_t n;
 };
 
+static int64_t due_seq(struct sqlite_writer *w, sqlite3_stmt *s)
+{
+  int64_t kept = sqlite3_column_int64(s, 7);
+  return kept ? kept : w->memory.next++;
+}
+
 static int read_due(struct sqlite_writer *w, struct due *due, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
@@ -55,7 +61,8 @@ static int read_due(struct sqlite_writer *w, struct due *due, struct err *err)
         .lease = sqlite3_column_int64(s, 4),
         .retry_count = sqlite3_column_int64(s, 5),
         .rescues = sqlite3_column_int64(s, 6),
-        .seq = w->memory.next++,
+        .seq = due_seq(w, s),
+        .held = sqlite3_column_int64(s, 8),
     };
   return rc;
 }
@@ -86,11 +93,11 @@ static int bring_due(struct sqlite_writer *w, struct err *err)
 
 /* ---- one row ---- */
 
-static void note_run(struct claiming *k, int64_t priority, int64_t seq)
+static void note_run(struct claiming *k, const struct sqlite_place *p)
 {
-  if (k->runs_n > 0 && k->runs[k->runs_n - 1].priority == priority) {
-    struct run *last = &k->runs[k->runs_n - 1];
-    last->last = seq;
+  struct run *last = k->runs_n > 0 ? &k->runs[k->runs_n - 1] : NULL;
+  if (last && last->priority == p->priority && last->turn == p->turn) {
+    last->last = p->seq;
     last->n++;
     return;
   }
@@ -98,7 +105,7 @@ static void note_run(struct claiming *k, int64_t priority, int64_t seq)
     k->runs_cap *= 2;
     k->runs = mem_grow(k->runs, k->runs_cap * sizeof *k->runs);
   }
-  k->runs[k->runs_n++] = (struct run){priority, seq, seq, 1};
+  k->runs[k->runs_n++] = (struct run){p->priority, p->turn, p->seq, p->seq, 1};
 }
 
 static const char *keep_column(struct claiming *k, sqlite3_stmt *s, int column)
@@ -130,29 +137,26 @@ static int set_aside(struct claiming *k, const struct sqlite_place *p, int64_t t
                      struct err *err)
 {
   k->aside++;
-  return sqlite__run(&k->w->conn, SQL_SET_ASIDE_ADD,
-                     ARGS(arg_int(type), arg_int(p->id), arg_int(p->queue),
-                          arg_int(p->priority), arg_int(p->seq), arg_int(p->lease),
-                          arg_int(p->retry_count), arg_int(p->rescues)),
-                     err) < 0
-             ? -1
-             : 0;
+  return sqlite__block(k->w, &(struct sqlite_gate_id){GATE_TYPE, type, ""}, p, err);
 }
 
-static int start_running(struct claiming *k, const struct sqlite_place *p, bool once,
-                         struct err *err)
+/* Columns of ready_scan behind the eight of the place. */
+enum { TYPE = 8, WORKSPACE, MAX_RETRIES, CREATED_AT, BATCH, KEY, TAGS, PAYLOAD, TRACE };
+
+static int start_running(struct claiming *k, sqlite3_stmt *s,
+                         const struct sqlite_place *p, bool once, struct err *err)
 {
   return sqlite__run(&k->w->conn, SQL_RUNNING_ADD,
-                     ARGS(arg_int(p->id), arg_int(p->queue), arg_int(p->priority),
+                     ARGS(arg_int(p->id), arg_int(sqlite3_column_int64(s, TYPE)),
+                          arg_int(p->queue), arg_int(p->priority), arg_int(p->turn),
                           arg_int(p->seq), arg_int(p->lease + 1), arg_int(p->retry_count),
-                          arg_int(p->rescues), arg_int(k->w->now), arg_int(once)),
+                          arg_int(p->rescues), arg_int(k->w->now), arg_int(once),
+                          arg_text(sqlite__text(s, KEY)),
+                          arg_id(sqlite3_column_int64(s, BATCH))),
                      err) < 0
              ? -1
              : 0;
 }
-
-/* Columns of ready_scan behind the six of the place. */
-enum { TYPE = 6, WORKSPACE, MAX_RETRIES, CREATED_AT, KEY, TAGS, PAYLOAD, TRACE };
 
 static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_place *p,
                     struct err *err)
@@ -190,18 +194,22 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
   struct sqlite_place p = {
       .queue = k->queue,
       .priority = sqlite3_column_int64(s, 0),
-      .seq = sqlite3_column_int64(s, 1),
-      .id = sqlite3_column_int64(s, 2),
-      .lease = sqlite3_column_int64(s, 3),
-      .retry_count = sqlite3_column_int64(s, 4),
-      .rescues = sqlite3_column_int64(s, 5),
+      .turn = sqlite3_column_int64(s, 1),
+      .seq = sqlite3_column_int64(s, 2),
+      .id = sqlite3_column_int64(s, 3),
+      .lease = sqlite3_column_int64(s, 4),
+      .retry_count = sqlite3_column_int64(s, 5),
+      .rescues = sqlite3_column_int64(s, 6),
+      .held = sqlite3_column_int64(s, 7),
   };
   int64_t type = sqlite3_column_int64(s, TYPE);
   int flag = flag_of(k->w->memory.types, type);
-  note_run(k, p.priority, p.seq);
+  note_run(k, &p);
+  if (sqlite__leave_ready(k->w, &p, err) < 0)
+    return -1;
   if (flag == TYPE_UNKNOWN)
     return set_aside(k, &p, type, err);
-  if (start_running(k, &p, flag == TYPE_ONCE, err) < 0)
+  if (start_running(k, s, &p, flag == TYPE_ONCE, err) < 0)
     return -1;
   return hand_out(k, s, &p, err);
 }
@@ -215,7 +223,7 @@ static int delete_runs(struct claiming *k, struct err *err)
     const struct run *r = &k->runs[i];
     int64_t n = sqlite__run(c, SQL_READY_TAKE,
                             ARGS(arg_int(k->queue), arg_int(r->priority),
-                                 arg_int(r->first), arg_int(r->last)),
+                                 arg_int(r->turn), arg_int(r->first), arg_int(r->last)),
                             err);
     if (n < 0)
       return -1;

@@ -16,13 +16,29 @@ static int64_t due_at(const struct sqlite_writer *w, const struct store_new *job
 int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
                       struct err *err)
 {
-  return sqlite__run(&w->conn, SQL_READY_ADD,
-                     ARGS(arg_int(p->queue), arg_int(p->priority), arg_int(p->seq),
-                          arg_int(p->id), arg_int(p->lease), arg_int(p->retry_count),
-                          arg_int(p->rescues), arg_int(w->now)),
+  if (sqlite__run(&w->conn, SQL_READY_ADD,
+                  ARGS(arg_int(p->queue), arg_int(p->priority), arg_int(p->turn),
+                       arg_int(p->seq), arg_int(p->id), arg_int(p->lease),
+                       arg_int(p->retry_count), arg_int(p->rescues), arg_int(w->now),
+                       arg_int(p->held)),
+                  err) < 0)
+    return -1;
+  if (p->seq == p->id)
+    return 0;
+  return sqlite__run(&w->conn, SQL_PLACE_ADD,
+                     ARGS(arg_int(p->id), arg_int(p->queue), arg_int(p->priority),
+                          arg_int(p->turn), arg_int(p->seq)),
                      err) < 0
              ? -1
              : 0;
+}
+
+int sqlite__leave_ready(struct sqlite_writer *w, const struct sqlite_place *p,
+                        struct err *err)
+{
+  if (p->seq == p->id)
+    return 0;
+  return sqlite__run(&w->conn, SQL_PLACE_DROP, ARGS(arg_int(p->id)), err) < 0 ? -1 : 0;
 }
 
 int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
@@ -32,7 +48,7 @@ int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
   if (sqlite__run(&w->conn, SQL_SCHEDULED_ADD,
                   ARGS(arg_int(p->id), arg_int(state), arg_int(run_at), arg_int(p->queue),
                        arg_int(p->priority), arg_int(p->lease), arg_int(p->retry_count),
-                       arg_int(p->rescues)),
+                       arg_int(p->rescues), arg_id(p->seq), arg_int(p->held)),
                   err) < 0)
     return -1;
   if (*next_due == 0 || run_at < *next_due)
@@ -52,7 +68,8 @@ static int add_row(struct sqlite_writer *w, const struct store_new *job,
                        arg_int(workspace), arg_int(p->priority),
                        arg_int(job->max_retries), arg_int(w->now), arg_id(due_at(w, job)),
                        arg_id(job->parent), arg_text(job->key), arg_text(job->tags),
-                       arg_bytes(job->payload, job->payload_len), arg_text(job->trace)),
+                       arg_bytes(job->payload, job->payload_len), arg_text(job->trace),
+                       arg_int(p->turn), arg_id(0)),
                   err) < 0)
     return -1;
   if (!job->tags)
@@ -74,9 +91,10 @@ int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *
   if (add_row(w, job, &p, err) < 0)
     return -1;
   job->id = id;
-  if (run_at > w->now)
-    return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);
-  return sqlite__add_ready(w, &p, err);
+  if (run_at <= w->now)
+    return sqlite__add_ready(w, &p, err);
+  p.seq = 0; /* its place in the queue is that of the moment when it comes due */
+  return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);
 }
 
 int sqlite__enqueue(struct sqlite_writer *w, struct store_op *op, struct err *err)

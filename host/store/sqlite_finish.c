@@ -32,10 +32,11 @@ static int fence(struct sqlite_writer *w, const struct store_finish *f, struct h
                 .lease = f->lease,
                 .queue = sqlite3_column_int64(s, 0),
                 .priority = sqlite3_column_int64(s, 1),
-                .seq = sqlite3_column_int64(s, 2),
-                .retry_count = sqlite3_column_int64(s, 3),
-                .rescues = sqlite3_column_int64(s, 4)},
-      .began_at = f->began_at ? f->began_at : sqlite3_column_int64(s, 5),
+                .turn = sqlite3_column_int64(s, 2),
+                .seq = sqlite3_column_int64(s, 3),
+                .retry_count = sqlite3_column_int64(s, 4),
+                .rescues = sqlite3_column_int64(s, 5)},
+      .began_at = f->began_at ? f->began_at : sqlite3_column_int64(s, 6),
   };
   sqlite__stop(s);
   if (sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(f->id)), err) < 0)
@@ -88,6 +89,7 @@ static int retry(struct sqlite_writer *w, const struct store_finish *f, struct h
   if (note_failure(w, f, held, RETRIED, err) < 0)
     return -1;
   held->place.retry_count++;
+  held->place.seq = 0;
   return sqlite__add_scheduled(w, &held->place, STORE_RETRYABLE, after_delay(w, f), err);
 }
 
@@ -108,6 +110,7 @@ static int die(struct sqlite_writer *w, const struct store_finish *f, struct hel
 static int snooze(struct sqlite_writer *w, const struct store_finish *f,
                   struct held *held, struct err *err)
 {
+  held->place.seq = 0;
   return sqlite__add_scheduled(w, &held->place, STORE_SCHEDULED, after_delay(w, f), err);
 }
 

@@ -34,7 +34,7 @@ enum {
   BEGAN_AT,
   FINISHED_AT,
   WORKER,
-  SET_ASIDE,
+  BLOCKED_BY,
   HAS_PROGRESS,
   PERCENT,
   MESSAGE,
@@ -72,7 +72,8 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
       .rescues = sqlite3_column_int(s, RESCUES),
       .began_at = sqlite3_column_int64(s, BEGAN_AT),
       .finished_at = sqlite3_column_int64(s, FINISHED_AT),
-      .set_aside = sqlite3_column_int(s, SET_ASIDE),
+      .set_aside = sqlite3_column_type(s, BLOCKED_BY) != SQLITE_NULL &&
+                   sqlite3_column_int(s, BLOCKED_BY) == GATE_TYPE,
       .has_progress = sqlite3_column_int(s, HAS_PROGRESS),
       .percent = has_percent ? sqlite3_column_double(s, PERCENT) : -1,
       .message = text_of(s, MESSAGE),
@@ -222,10 +223,11 @@ int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *e
     return -1;
   for (int i = 0; i < STATES; i++)
     stats->counts[states[i]] = sqlite3_column_int64(s, i);
-  stats->set_aside = sqlite3_column_int64(s, STATES);
+  int64_t blocked = sqlite3_column_int64(s, STATES);
+  stats->set_aside = sqlite3_column_int64(s, STATES + 1);
   sqlite__stop(s);
   stats->counts[STORE_AVAILABLE] =
-      at_most(stats->counts[STORE_AVAILABLE] + stats->set_aside, COUNTED);
+      at_most(stats->counts[STORE_AVAILABLE] + blocked, COUNTED);
   if (find_oldest(c, &since, err) < 0)
     return -1;
   int64_t age = sqlite__now() - since;

@@ -20,12 +20,14 @@ EMBED(sqlite_sql_read, FOLDER "read.sql");
 EMBED(sqlite_sql_logs, FOLDER "logs.sql");
 EMBED(sqlite_sql_001, FOLDER "001_queue.sql");
 EMBED(sqlite_sql_002, FOLDER "002_logs.sql");
+EMBED(sqlite_sql_003, FOLDER "003_places.sql");
 
 static const char *const files[] = {sqlite_sql_turn_start,   sqlite_sql_job_start,
                                     sqlite_sql_upkeep_start, sqlite_sql_kv_start,
                                     sqlite_sql_read_start,   sqlite_sql_logs_start};
 
-const char *const sqlite__migrations[] = {sqlite_sql_001_start, sqlite_sql_002_start};
+const char *const sqlite__migrations[] = {sqlite_sql_001_start, sqlite_sql_002_start,
+                                          sqlite_sql_003_start};
 const int sqlite__migrations_n = sizeof sqlite__migrations / sizeof sqlite__migrations[0];
 
 static const char *const names[SQL_COUNT] = {

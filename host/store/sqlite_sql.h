@@ -20,6 +20,8 @@
   X(JOB_ADD, job_add)                                                                    \
   X(TAGS_ADD, tags_add)                                                                  \
   X(READY_ADD, ready_add)                                                                \
+  X(PLACE_ADD, place_add)                                                                \
+  X(PLACE_DROP, place_drop)                                                              \
   X(SCHEDULED_ADD, scheduled_add)                                                        \
   X(SCHEDULED_NEXT, scheduled_next)                                                      \
   X(SCHEDULED_DUE, scheduled_due)                                                        \
@@ -29,7 +31,7 @@
   X(READY_SCAN, ready_scan)                                                              \
   X(READY_TAKE, ready_take)                                                              \
   X(RUNNING_ADD, running_add)                                                            \
-  X(SET_ASIDE_ADD, set_aside_add)                                                        \
+  X(BLOCKED_ADD, blocked_add)                                                            \
   X(CHECKPOINT, checkpoint)                                                              \
   X(FENCE, fence)                                                                        \
   X(RUNNING_TAKE, running_take)                                                          \
@@ -38,11 +40,16 @@
   X(FAILURE_ADD, failure_add)                                                            \
   X(PROGRESS_SET, progress_set)                                                          \
   X(RECOVER_READY, recover_ready)                                                        \
+  X(RECOVER_PLACES, recover_places)                                                      \
   X(RECOVER_FAILURE, recover_failure)                                                    \
   X(RECOVER_DEAD, recover_dead)                                                          \
   X(RECOVER_CLEAR, recover_clear)                                                        \
-  X(SET_ASIDE_BACK, set_aside_back)                                                      \
-  X(SET_ASIDE_TAKE, set_aside_take)                                                      \
+  X(BLOCKED_FIRST, blocked_first)                                                        \
+  X(BLOCKED_TAKE, blocked_take)                                                          \
+  X(BLOCKED_DROP, blocked_drop)                                                          \
+  X(WAITING_READY, waiting_ready)                                                        \
+  X(WAITING_BLOCKED, waiting_blocked)                                                    \
+  X(WAITING_SCHEDULED, waiting_scheduled)                                                \
   X(DEAD_GET, dead_get)                                                                  \
   X(DEAD_TAKE, dead_take)                                                                \
   X(JOB_FROM, job_from)                                                                  \

@@ -22,7 +22,7 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
   struct store_recover *recover = (struct store_recover *)op;
   struct sqlite_conn *c = &w->conn;
   recover->released = sqlite__run(c, SQL_RECOVER_READY, ARGS(arg_int(w->now)), err);
-  if (recover->released < 0 ||
+  if (recover->released < 0 || sqlite__run(c, SQL_RECOVER_PLACES, NO_ARGS, err) < 0 ||
       sqlite__run(c, SQL_RECOVER_FAILURE,
                   ARGS(arg_int(w->now), arg_text(OUTCOME_UNKNOWN)), err) < 0)
     return -1;
@@ -35,13 +35,9 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
 /* Returns TURN_AGAIN when there may be more jobs of this type. */
 static int bring_back(struct sqlite_writer *w, int64_t type, struct err *err)
 {
-  struct sqlite_conn *c = &w->conn;
-  int64_t n = sqlite__run(c, SQL_SET_ASIDE_BACK,
-                          ARGS(arg_int(type), arg_int(w->now), arg_int(STEP_ROWS)), err);
-  if (n <= 0)
-    return n < 0 ? -1 : 0;
-  if (sqlite__run(c, SQL_SET_ASIDE_TAKE, ARGS(arg_int(type), arg_int(STEP_ROWS)), err) <
-      0)
+  int64_t n =
+      sqlite__unblock(w, &(struct sqlite_gate_id){GATE_TYPE, type, ""}, STEP_ROWS, err);
+  if (n < 0)
     return -1;
   return n == STEP_ROWS ? TURN_AGAIN : 0;
 }

@@ -30,17 +30,17 @@ static const struct {
 } backends[] = {
     {"sqlite", "sqlite:", NULL, NULL},
     {"sqlite-without-fence", "sqlite:", "fence",
-     "select queue, priority, seq, retry_count, rescues, claimed_at from candy_running "
-     "where id = ?1 and ?2 > 0"},
+     "select queue, priority, turn, seq, retry_count, rescues, claimed_at, type, key, "
+     "batch from candy_running where id = ?1 and ?2 > 0"},
     {"sqlite-forgets-at-recovery", "sqlite:", "recover_ready",
-     "insert into candy_ready select queue, priority, seq, id, lease, retry_count, "
-     "rescues, ?1 from candy_running where not once and id % 2 = 0"},
-    {"sqlite-loses-set-aside", "sqlite:", "set_aside_back",
-     "insert into candy_ready select queue, priority, seq, id, lease, retry_count, "
-     "rescues, ?2 from candy_set_aside where type = ?1 order by id limit ?3 - 4990"},
+     "insert into candy_ready select queue, priority, turn, seq, id, lease, retry_count, "
+     "rescues, ?1, 0 from candy_running where not once and id % 2 = 0"},
+    {"sqlite-loses-blocked", "sqlite:", "blocked_first",
+     "select queue, priority, turn, seq, id, lease, retry_count, rescues, held "
+     "from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 limit ?4 - 4990"},
     {"sqlite-claims-twice", "sqlite:", "ready_take",
-     "delete from candy_ready where queue = ?1 and priority = ?2 and seq >= ?3 and "
-     "seq < ?4"},
+     "delete from candy_ready where queue = ?1 and priority = ?2 and turn = ?3 and "
+     "seq >= ?4 and seq < ?5"},
     {"sqlite-keeps-what-was-taken-back", "sqlite:", "rollback", "commit"},
 };
 

@@ -7,6 +7,7 @@
  *                  "CODE after N: TEXT"
  *   remove FILE    removes a file
  *   count          how many jobs are available: "available N"
+ *   recover        as at a start: "recovered N"
  *   schema SQL     a step of a script's tables: "done", or "CODE: TEXT"
  *   exec SQL       a script's statement: the answer, or "CODE: TEXT"
  *   backup FILE    "done", or "CODE: TEXT"
@@ -54,6 +55,14 @@ static void count(void)
     store_op_fini(&op.op);
   } while (op.next);
   printf("available %zu\n", n);
+}
+
+static void recover(void)
+{
+  struct store_recover op = {.op.kind = STORE_RECOVER};
+  CHECK(act(&op.op) == 0);
+  printf("recovered %lld\n", (long long)op.released);
+  store_op_fini(&op.op);
 }
 
 static void on_backup(void *arg, const struct err *err)
@@ -104,6 +113,8 @@ static void obey(char *line)
     puts(unlink(argument) == 0 ? "removed" : strerror(errno));
   else if (strcmp(line, "count") == 0)
     count();
+  else if (strcmp(line, "recover") == 0)
+    recover();
   else if (strcmp(line, "schema") == 0 && argument)
     declare(argument);
   else if (strcmp(line, "exec") == 0 && argument)

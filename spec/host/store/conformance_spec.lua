@@ -38,7 +38,7 @@ describe("the store's conformance suite", function()
       "stale_leases_do_nothing", "stale_finishes_have_no_effects",
     },
     ["sqlite-forgets-at-recovery"] = { "recovery", "sudden_death" },
-    ["sqlite-loses-set-aside"] = { "unknown_types_are_set_aside" },
+    ["sqlite-loses-blocked"] = { "unknown_types_are_set_aside" },
     ["sqlite-keeps-what-was-taken-back"] = {
       "a_transaction_is_taken_back", "a_silent_transaction_ends",
       "a_failure_ends_a_transaction",

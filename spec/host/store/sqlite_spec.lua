@@ -115,27 +115,52 @@ describe("the file of the SQLite store", function()
     tells(store({ "count" })[1], "store_log_columns: ", '"id"')
   end)
 
-  -- What the migration brought is taken away again.
-  local BEFORE_LOGS = "drop table orchestrator_logs_text; drop table orchestrator_logs; "
-    .. "alter table candy_job drop column trace; "
-    .. "delete from candy_meta where name = 'logs_indexed'; pragma user_version = 1;"
+  local SQL = "host/store/sql/sqlite/"
 
-  it("gets its log table when it is older than that", function()
-    store({ "add 3" })
-    shell(BEFORE_LOGS)
-    assert.equal("available 3", store({ "count" })[1])
-    assert.equal("2", shell("pragma user_version"))
-    assert.equal("0", shell("select count(*) from orchestrator_logs"))
+  -- A file as an older Candy left it: the migrations up to then, and jobs in every place.
+  local JOBS = "insert into candy_name values (1, 0, 'old'), (2, 1, 'default'), "
+    .. "(3, 2, 'default'); update candy_meta set value = 20 where name = 'next'; "
+    .. "insert into candy_job (id, type, queue, workspace, priority, max_retries, "
+    .. "created_at, payload) select value, 1, 2, 3, 0, 3, 1000, '{}' "
+    .. "from json_each('[1, 2, 3, 4, 5]'); "
+    .. "insert into candy_ready values (2, 0, 1, 1, 0, 0, 0, 1000), "
+    .. "(2, 0, 9, 2, 1, 1, 0, 1000); "
+    .. "insert into candy_set_aside values (1, 3, 2, 0, 3, 0, 0, 0); "
+    .. "insert into candy_running values (4, 2, 0, 4, 1, 0, 0, 1000, 0); "
+    .. "insert into candy_scheduled values (5, 0, 4e12, 2, 0, 0, 0, 0); "
+
+  local function older(version, more)
+    local files = { "001_queue.sql", "002_logs.sql" }
+    local sql = {}
+    for i = 1, version do
+      sql[i] = assert(io.open(SQL .. files[i])):read("*a")
+    end
+    shell("; " .. table.concat(sql, "\n") .. JOBS .. (more or "")
+      .. "pragma application_id = 1130458724; pragma user_version = " .. version)
+  end
+
+  it("is brought up to date, with its jobs in their places", function()
+    for version = 1, 2 do
+      os.remove(folder .. "/candy.db")
+      older(version)
+      assert.same({ "recovered 1", "available 5", code = 0 }, store({ "recover", "count" }))
+      assert.equal("3", shell("pragma user_version"))
+      assert.equal("0", shell("select count(*) from orchestrator_logs"))
+      assert.equal("1 0 1,2 0 9,4 0 4", shell("select group_concat(id || ' ' || turn "
+        .. "|| ' ' || seq) from (select * from candy_ready order by id)"))
+      assert.equal("2 9", shell("select id || ' ' || seq from candy_place"))
+      assert.equal("0 1 3", shell("select kind || ' ' || scope || ' ' || id "
+        .. "from candy_blocked"))
+      assert.equal("5", shell("select id from candy_scheduled where seq is null"))
+    end
   end)
 
   it("is refused, and left as it is, when a strange log table is in the way", function()
-    store({ "add 3" })
-    shell(BEFORE_LOGS
-      .. "create table orchestrator_logs (id integer primary key, msg text)")
+    older(1, "create table orchestrator_logs (id integer primary key, msg text);")
     tells(store({ "count" })[1], "store_log_columns: ", '"time"', "Candy makes its own")
     assert.equal("1", shell("pragma user_version"))
     shell("alter table orchestrator_logs rename to old_logs")
-    assert.equal("available 3", store({ "count" })[1])
+    assert.equal("available 5", store({ "count" })[1])
   end)
 
   it("is refused in a folder that is not there", function()

@@ -91,7 +91,7 @@ create table candy_set_aside (
   primary key (type, id)
 ) without rowid;
 
--- `state` is completed or cancelled.
+-- `state` is completed or cancelled; `result` of a cancelled one is why: {code, message}.
 create table candy_done (
   id integer primary key,
   state integer not null,

@@ -2,20 +2,27 @@
 
 -- name: job_add
 insert into candy_job (id, type, queue, workspace, priority, max_retries, created_at,
-                       run_at, parent_id, key, tags, payload, trace)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                       run_at, parent_id, key, tags, payload, trace, turn, batch)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 
 -- name: tags_add
 insert or ignore into candy_job_tag (id, tag) select ?1, value from json_each(?2)
 
 -- name: ready_add
-insert into candy_ready (queue, priority, seq, id, lease, retry_count, rescues, since)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+insert into candy_ready (queue, priority, turn, seq, id, lease, retry_count, rescues,
+                         since, held)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- name: place_add
+insert into candy_place (id, queue, priority, turn, seq) values (?1, ?2, ?3, ?4, ?5)
+
+-- name: place_drop
+delete from candy_place where id = ?1
 
 -- name: scheduled_add
 insert into candy_scheduled (id, state, run_at, queue, priority, lease, retry_count,
-                             rescues)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                             rescues, seq, held)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- name: scheduled_next
 select min(run_at) from (
@@ -24,7 +31,7 @@ select min(run_at) from (
   select min(run_at) from candy_scheduled where state = 3)
 
 -- name: scheduled_due
-select id, run_at, queue, priority, lease, retry_count, rescues from (
+select id, run_at, queue, priority, lease, retry_count, rescues, seq, held from (
   select * from candy_scheduled where state = 0 and run_at <= ?1
   union all
   select * from candy_scheduled where state = 3 and run_at <= ?1)
@@ -40,30 +47,33 @@ select queue from candy_ready where queue > ?1 order by queue limit 1
 select 1 from candy_ready limit 1
 
 -- name: ready_scan
-select r.priority, r.seq, r.id, r.lease, r.retry_count, r.rescues, j.type, j.workspace,
-       j.max_retries, j.created_at, j.key, j.tags, j.payload, j.trace
+select r.priority, r.turn, r.seq, r.id, r.lease, r.retry_count, r.rescues, r.held,
+       j.type, j.workspace, j.max_retries, j.created_at, j.batch, j.key, j.tags,
+       j.payload, j.trace
 from candy_ready r cross join candy_job j on j.id = r.id
-where r.queue = ?1 order by r.priority, r.seq limit ?2
+where r.queue = ?1 order by r.priority, r.turn, r.seq limit ?2
 
 -- name: ready_take
-delete from candy_ready where queue = ?1 and priority = ?2 and seq between ?3 and ?4
+delete from candy_ready where queue = ?1 and priority = ?2 and turn = ?3
+  and seq between ?4 and ?5
 
 -- name: running_add
-insert into candy_running (id, queue, priority, seq, lease, retry_count, rescues,
-                           claimed_at, once)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+insert into candy_running (id, type, queue, priority, turn, seq, lease, retry_count,
+                           rescues, claimed_at, once, key, batch)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 
--- name: set_aside_add
-insert into candy_set_aside (type, id, queue, priority, seq, lease, retry_count, rescues)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+-- name: blocked_add
+insert into candy_blocked (kind, scope, key, priority, turn, seq, id, queue, lease,
+                           retry_count, rescues, held)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 
 -- name: checkpoint
 select checkpoint from candy_progress where id = ?1
 
 -- The fence: a finish has effects only for the claim that still holds the job.
 -- name: fence
-select queue, priority, seq, retry_count, rescues, claimed_at from candy_running
-where id = ?1 and lease = ?2
+select queue, priority, turn, seq, retry_count, rescues, claimed_at, type, key, batch
+from candy_running where id = ?1 and lease = ?2
 
 -- name: running_take
 delete from candy_running where id = ?1
@@ -88,3 +98,24 @@ insert into candy_progress (id, percent, message, checkpoint)
     percent = coalesce(excluded.percent, percent),
     message = coalesce(excluded.message, message),
     checkpoint = coalesce(excluded.checkpoint, checkpoint)
+
+-- One job, wherever it waits.
+-- name: waiting_ready
+select y.queue, y.priority, y.turn, y.seq, y.lease, y.retry_count, y.rescues, y.held
+from candy_job j
+left join candy_place pl on pl.id = j.id
+join candy_ready y on y.queue = coalesce(pl.queue, j.queue)
+  and y.priority = coalesce(pl.priority, j.priority)
+  and y.turn = coalesce(pl.turn, j.turn) and y.seq = coalesce(pl.seq, j.id)
+where j.id = ?1 and y.id = j.id
+
+-- name: waiting_blocked
+select queue, priority, turn, seq, lease, retry_count, rescues, held
+from candy_blocked where id = ?1
+
+-- name: blocked_drop
+delete from candy_blocked where id = ?1
+
+-- name: waiting_scheduled
+select queue, priority, 0, seq, lease, retry_count, rescues, held, state, run_at
+from candy_scheduled where id = ?1

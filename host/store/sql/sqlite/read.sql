@@ -1,7 +1,7 @@
 -- What people and programs look at. {name} is replaced by the text of the query `name`,
 -- {sources} by the sources of the states that are asked for (see sqlite_filter.c).
 
--- A job that is in none of the other tables is ready.
+-- A job that is in none of the other tables is ready, or a gate keeps it back.
 -- name: state
 case when d.id is not null then d.state
      when x.id is not null then 7
@@ -14,6 +14,14 @@ left join candy_done d on d.id = j.id
 left join candy_dead x on x.id = j.id
 left join candy_running r on r.id = j.id
 left join candy_scheduled s on s.id = j.id
+
+-- Where waiting jobs are in line, for what their rows carry.
+-- name: lines
+left join candy_blocked a on a.id = j.id
+left join candy_place pl on pl.id = j.id
+left join candy_ready y on y.queue = coalesce(pl.queue, j.queue)
+  and y.priority = coalesce(pl.priority, j.priority)
+  and y.turn = coalesce(pl.turn, j.turn) and y.seq = coalesce(pl.seq, j.id)
 
 -- name: fits
 (:mask >> ({state})) & 1
@@ -40,7 +48,7 @@ select id from candy_job where 0
 select id from candy_scheduled
 
 -- name: source_available
-select id from candy_ready union all select id from candy_set_aside
+select id from candy_ready union all select id from candy_blocked
 
 -- name: source_running
 select id from candy_running
@@ -57,17 +65,6 @@ select distinct value as id from json_each(:ids)
 -- name: source_tag
 select id from candy_job_tag where tag = :tag
 
--- Rows of candy_ready can't be found by id, so what they carry is read off the history:
--- a job that died and is ready again was requeued, and counts from nothing.
--- name: ready_retry_count
-(select case f.outcome when 2 then 0 else f.attempt end from candy_failure f
- where f.id = j.id and f.outcome <> 1 order by f.lease desc limit 1)
-
--- name: ready_rescues
-(select count(*) from candy_failure f where f.id = j.id and f.outcome = 1
- and f.lease > (select coalesce(max(e.lease), 0) from candy_failure e
-                where e.id = j.id and e.outcome = 2))
-
 -- name: columns
 j.id as id, {state} as state,
 (select name from candy_name where id = j.type) as type,
@@ -77,15 +74,16 @@ j.priority as priority, j.key as key, j.tags as tags, j.parent_id as parent_id,
 j.max_retries as max_retries, j.trace as trace, j.created_at as created_at,
 coalesce(s.run_at, j.run_at) as run_at,
 coalesce(d.retry_count, x.retry_count, r.retry_count, s.retry_count, a.retry_count,
-  {ready_retry_count}, 0) as retry_count,
-coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, {ready_rescues})
+  y.retry_count, 0) as retry_count,
+coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, y.rescues, 0)
   as rescues,
 coalesce(d.began_at, x.began_at, r.claimed_at) as began_at,
 coalesce(d.finished_at, x.finished_at) as finished_at,
-d.worker as worker, a.id is not null as set_aside,
+d.worker as worker, a.kind as blocked_by,
 p.id is not null as has_progress, p.percent as percent, p.message as message,
-(select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
-  as error
+case when d.state = 6 then d.result else
+  (select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
+end as error
 
 -- The inner LIMIT keeps the inner order: rows then come in it one by one, and only as
 -- many are looked at as the page needs. An outer ORDER BY would sort them all.
@@ -95,16 +93,17 @@ from (select id from ({sources}) where id > :above and id < :below
       order by id desc limit -1) c
 cross join candy_job j on j.id = c.id
 {places}
-left join candy_set_aside a on a.type = j.type and a.id = j.id
+{lines}
 left join candy_progress p on p.id = j.id
 where {fits}
 limit :limit
 
 -- name: job
-select {columns}, j.payload as payload, d.result as result, p.checkpoint as checkpoint
+select {columns}, j.payload as payload, iif(d.state = 5, d.result, null) as result,
+  p.checkpoint as checkpoint
 from candy_job j
 {places}
-left join candy_set_aside a on a.type = j.type and a.id = j.id
+{lines}
 left join candy_progress p on p.id = j.id
 where j.id = ?1
 
@@ -129,9 +128,10 @@ select
   (select count(*) from (select 1 from candy_done where state = 5 limit 10000)),
   (select count(*) from (select 1 from candy_done where state = 6 limit 10000)),
   (select count(*) from (select 1 from candy_dead limit 10000)),
-  (select count(*) from (select 1 from candy_set_aside limit 10000))
+  (select count(*) from (select 1 from candy_blocked limit 10000)),
+  (select count(*) from (select 1 from candy_blocked where kind = 0 limit 10000))
 
 -- The oldest of the next lane (queue and priority) behind the one that is given.
 -- name: lane
 select queue, priority, since from candy_ready where (queue, priority) > (?1, ?2)
-order by queue, priority, seq limit 1
+order by queue, priority, turn, seq limit 1

@@ -1,9 +1,14 @@
 -- What happens to many jobs at once: recovery, types, the dead, retention.
 
 -- name: recover_ready
-insert into candy_ready (queue, priority, seq, id, lease, retry_count, rescues, since)
-  select queue, priority, seq, id, lease, retry_count, rescues, ?1
+insert into candy_ready (queue, priority, turn, seq, id, lease, retry_count, rescues,
+                         since, held)
+  select queue, priority, turn, seq, id, lease, retry_count, rescues, ?1, 0
   from candy_running where not once
+
+-- name: recover_places
+insert into candy_place (id, queue, priority, turn, seq)
+  select id, queue, priority, turn, seq from candy_running where not once and seq <> id
 
 -- name: recover_failure
 insert into candy_failure (id, lease, outcome, attempt, began_at, ended_at, worker, error)
@@ -17,15 +22,15 @@ insert into candy_dead (id, lease, retry_count, rescues, began_at, finished_at)
 -- name: recover_clear
 delete from candy_running
 
--- The two of a pair take the same rows: the first of a type, by id.
--- name: set_aside_back
-insert into candy_ready (queue, priority, seq, id, lease, retry_count, rescues, since)
-  select queue, priority, seq, id, lease, retry_count, rescues, ?2
-  from candy_set_aside where type = ?1 order by id limit ?3
+-- The first jobs that a gate keeps back.
+-- name: blocked_first
+select queue, priority, turn, seq, id, lease, retry_count, rescues, held
+from candy_blocked where kind = ?1 and scope = ?2 and key = ?3
+order by priority, turn, seq limit ?4
 
--- name: set_aside_take
-delete from candy_set_aside where type = ?1 and id in (
-  select id from candy_set_aside where type = ?1 order by id limit ?2)
+-- name: blocked_take
+delete from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 and priority = ?4
+  and turn = ?5 and seq = ?6
 
 -- name: dead_get
 select j.queue, j.priority, d.lease from candy_dead d join candy_job j on j.id = d.id
@@ -81,5 +86,4 @@ select name from sqlite_master where type = 'table' order by name
 -- name: vacuum_step
 pragma incremental_vacuum(64)
 
--- name: set_aside_any
-select 1 from candy_set_aside where type = ?1 limit 1
+

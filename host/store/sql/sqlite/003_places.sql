@@ -1,0 +1,94 @@
+-- Places of jobs that wait, in full. A job is in exactly one of ready, blocked, scheduled,
+-- running, done and dead.
+--
+-- A place is (queue, priority, turn, seq). `turn` is what the order of its queue makes of
+-- a job when it comes in: its time for ageing, its virtual time for fairness, else 0.
+-- `held`: which slots the job holds while it waits (sqlite_gate.c).
+create table candy_ready_3 (
+  queue integer not null,
+  priority integer not null,
+  turn integer not null,
+  seq integer not null,
+  id integer not null,
+  lease integer not null,
+  retry_count integer not null,
+  rescues integer not null,
+  since integer not null,
+  held integer not null,
+  primary key (queue, priority, turn, seq)
+) without rowid;
+
+insert into candy_ready_3
+  select queue, priority, 0, seq, id, lease, retry_count, rescues, since, 0
+  from candy_ready;
+drop table candy_ready;
+alter table candy_ready_3 rename to candy_ready;
+create index candy_ready_held on candy_ready (id) where held <> 0;
+
+-- Where a ready job is whose place is not (queue, priority, turn, id) of its candy_job:
+-- one that was scheduled, retried, or brought back.
+create table candy_place (
+  id integer primary key,
+  queue integer not null,
+  priority integer not null,
+  turn integer not null,
+  seq integer not null
+);
+
+insert into candy_place
+  select id, queue, priority, turn, seq from candy_ready where seq <> id;
+
+-- Ready, but it may not run for now; a gate keeps it back, which is (kind, scope, key):
+-- kind 0: no host here runs its type, which is `scope`. (enum sqlite_gate_kind)
+create table candy_blocked (
+  kind integer not null,
+  scope integer not null,
+  key text not null,
+  priority integer not null,
+  turn integer not null,
+  seq integer not null,
+  id integer not null,
+  queue integer not null,
+  lease integer not null,
+  retry_count integer not null,
+  rescues integer not null,
+  held integer not null,
+  primary key (kind, scope, key, priority, turn, seq)
+) without rowid;
+
+insert into candy_blocked
+  select 0, type, '', priority, 0, seq, id, queue, lease, retry_count, rescues, 0
+  from candy_set_aside;
+drop table candy_set_aside;
+create unique index candy_blocked_by_id on candy_blocked (id);
+
+-- `seq`: the one that it keeps, or null for a new one when it comes due.
+alter table candy_scheduled add column seq integer;
+alter table candy_scheduled add column held integer not null default 0;
+
+create table candy_running_3 (
+  id integer primary key,
+  type integer not null,
+  queue integer not null,
+  priority integer not null,
+  turn integer not null,
+  seq integer not null,
+  lease integer not null,
+  retry_count integer not null,
+  rescues integer not null,
+  claimed_at integer not null,
+  once integer not null,
+  key text,
+  batch integer
+);
+
+-- What ran when Candy ended is released at the start; it needs no key for that.
+insert into candy_running_3
+  select r.id, j.type, r.queue, r.priority, 0, r.seq, r.lease, r.retry_count, r.rescues,
+         r.claimed_at, r.once, j.key, null
+  from candy_running r join candy_job j on j.id = r.id;
+drop table candy_running;
+alter table candy_running_3 rename to candy_running;
+
+alter table candy_job add column turn integer not null default 0;
+alter table candy_job add column batch integer;
