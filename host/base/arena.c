@@ -6,7 +6,9 @@
 
 #include "base/buf.h"
 
-#define BLOCK ((size_t)8 * 1024)
+/* Blocks double, since most arenas are small and there are thousands at a time. */
+#define BLOCK_FIRST ((size_t)224)
+#define BLOCK_MAX   ((size_t)8 * 1024)
 
 struct arena_block {
   struct arena_block *next;
@@ -14,11 +16,19 @@ struct arena_block {
   _Alignas(16) char bytes[];
 };
 
+static size_t room_for(const struct arena *a, size_t size)
+{
+  size_t room = a->blocks ? 2 * a->blocks->size : BLOCK_FIRST;
+  if (room > BLOCK_MAX)
+    room = BLOCK_MAX;
+  return size > room ? size : room;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
   size = (size + 15) & ~(size_t)15;
   if (!a->blocks || a->blocks->size - a->used < size) {
-    size_t room = size > BLOCK ? size : BLOCK;
+    size_t room = room_for(a, size);
     struct arena_block *block = mem_alloc(sizeof *block + room);
     block->size = room;
     block->next = a->blocks;

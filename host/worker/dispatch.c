@@ -10,8 +10,9 @@
 #include "base/json.h"
 #include "queue/event.h"
 
-#define WINDOW_NS   (20 * CLOCK_MS)
-#define BACKLOG_MAX 2048
+#define WINDOW_NS (20 * CLOCK_MS)
+#define BACKLOG_MAX                                                                      \
+  (PAGE_CELLS - 128) /* a batch at the worker, one on its way, one at the store */
 #define PENDING_MAX ((size_t)4 * 1024 * 1024) /* bytes on their way to a worker */
 #define RETRY_MS    500
 
