@@ -205,12 +205,15 @@ static void check_payload(struct door *d, const struct catalog_task *task,
 }
 
 static void read_payload(struct door *d, const struct catalog_task *task,
-                         struct json_span text)
+                         const struct door_payload *given)
 {
   struct err err;
+  struct json_span text = given->text;
   if (text.len == 0)
     text = (struct json_span){"{}", 2};
-  json_t *payload = jx_parse(text.at, text.len, &err);
+  json_t *payload = given->text.len && given->value
+                        ? json_incref((json_t *)(uintptr_t)given->value)
+                        : jx_parse(text.at, text.len, &err);
   if (text.len > DOOR_PAYLOAD_MAX)
     problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
             DOOR_PAYLOAD_MAX);
@@ -261,7 +264,7 @@ static void keep(struct door_batch *b, const struct store_new *job)
 }
 
 void door_add(struct door_batch *b, const struct catalog *catalog, const json_t *spec,
-              struct json_span payload, const char *pointer)
+              const struct door_payload *payload, const char *pointer)
 {
   struct door d = {.batch = b, .catalog = catalog, .pointer = pointer};
   if (!json_is_object(spec)) {
@@ -283,21 +286,36 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   keep(b, &d.job);
 }
 
-/* The payload's own bytes. A name written with escapes would let the tree and the text
- * differ, so the text has to have it too. */
-static struct json_span find_payload(struct door_batch *b, const json_t *spec,
-                                     struct json_span text, const char *pointer)
+static bool has_escapes(const char *from, const char *to)
 {
-  struct json_span payload = {0};
-  if (!json_object_get(spec, "payload"))
+  return memchr(from, '\\', (size_t)(to - from)) != NULL;
+}
+
+/* The payload's own bytes. A name written with escapes would let the tree and the text
+ * differ, so the text has to have it too; and where another name may be the same one in
+ * disguise, the tree's value is not trusted to be that of the text. */
+static struct door_payload find_payload(struct door_batch *b, const json_t *spec,
+                                        struct json_span text, const char *pointer)
+{
+  struct door_payload payload = {.value = json_object_get(spec, "payload")};
+  if (!payload.value || json_is_null(payload.value))
     return payload;
-  if (!json_span_member(text, "payload", &payload)) {
+  if (!json_span_member(text, "payload", &payload.text)) {
     struct door d = {.batch = b, .pointer = pointer};
     problem(&d, "/payload", "invalid", "its name must be written without escapes");
+    return payload;
   }
-  if (payload.len == 4 && memcmp(payload.at, "null", 4) == 0)
-    payload.len = 0;
+  const char *end = payload.text.at + payload.text.len;
+  if (has_escapes(text.at, payload.text.at) || has_escapes(end, text.at + text.len))
+    payload.value = NULL;
   return payload;
+}
+
+static void read_one(struct door_batch *b, const struct catalog *catalog,
+                     const json_t *spec, struct json_span text, const char *pointer)
+{
+  struct door_payload payload = find_payload(b, spec, text, pointer);
+  door_add(b, catalog, spec, &payload, pointer);
 }
 
 static void read_many(struct door_batch *b, const struct catalog *catalog,
@@ -309,7 +327,7 @@ static void read_many(struct door_batch *b, const struct catalog *catalog,
     char pointer[32];
     snprintf(pointer, sizeof pointer, "/%zu", i);
     const json_t *spec = json_array_get(list, i);
-    door_add(b, catalog, spec, find_payload(b, spec, element, pointer), pointer);
+    read_one(b, catalog, spec, element, pointer);
   }
 }
 
@@ -336,7 +354,7 @@ int door_read(struct door_batch *b, const struct catalog *catalog, const char *t
   else if (*many)
     read_many(b, catalog, document, whole);
   else
-    door_add(b, catalog, document, find_payload(b, document, whole, ""), "");
+    read_one(b, catalog, document, whole, "");
   json_decref(document);
   return status;
 }
@@ -351,8 +369,9 @@ void door_add_all(struct door_batch *b, const struct catalog *catalog,
     if (json_array_size(specs) > 1)
       snprintf(pointer, sizeof pointer, "/%zu", i);
     const json_t *payload = json_object_get(spec, "payload");
-    struct json_span text = {json_string_value(payload), json_string_length(payload)};
-    door_add(b, catalog, spec, text, pointer);
+    struct door_payload text = {
+        .text = {json_string_value(payload), json_string_length(payload)}};
+    door_add(b, catalog, spec, &text, pointer);
   }
 }
 

@@ -26,11 +26,16 @@ struct door_batch { /* {0} is an empty one */
   json_t *problems; /* NULL, or [{pointer, code, message}] */
 };
 
-/* Reads one request. `spec` is the request without regard to its payload; `payload` the
- * payload's text (len 0: none was given); `pointer` where the request stands in what the
- * caller sent ("" or "/3"). Problems are added to the batch. */
+/* A payload as it came. */
+struct door_payload {
+  struct json_span text; /* len 0: none was given */
+  const json_t *value;   /* what the text says, or NULL where that is not known yet */
+};
+
+/* Reads one request. `spec` is the request without regard to its payload; `pointer` where
+ * it stands in what the caller sent ("" or "/3"). Problems are added to the batch. */
 void door_add(struct door_batch *batch, const struct catalog *catalog, const json_t *spec,
-              struct json_span payload, const char *pointer);
+              const struct door_payload *payload, const char *pointer);
 
 /* A whole document: one request, or an array of up to DOOR_JOBS_MAX. Returns 0, or -1
  * with err for text that is not JSON ("bad_json"); `many` tells which of the two came. */

@@ -108,6 +108,12 @@ describe("POST /tasks", function()
       { '{"type":"typed","payload":{}}', "/payload/name" },
       { '{"type":"typed","payload":{"name":5}}', "/payload/name" },
       { '{"type":"typed","payload":{"name":"x","count":1.5}}', "/payload/count" },
+      -- what is kept is what was checked, also when a name comes twice in disguise
+      { '{"type":"typed","payload":{"name":5},"\\u0070ayload":{"name":"x"}}',
+        "/payload/name" },
+      { '{"type":"typed","\\u0070ayload":{"name":"x"},"payload":{"name":5}}',
+        "/payload/name" },
+      { '{"type":"typed","\\u0070ayload":{"name":"x"}}', "/payload" },
       { '{"type":"typed","payload":{"name":"x","tags":[1]}}', "/payload/tags/0" },
       { '{"type":"typed","payload":{"name":"x","nmae":"x"}}', "/payload/nmae" },
       { '{"type":"echo","delay":"soon"}', "/delay" },
