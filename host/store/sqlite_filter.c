@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define SORTED_MAX 10000 /* ready jobs that are sorted for one page */
+
 char *sqlite__names_json(const char *const *names, size_t n)
 {
   struct buf b = {0};
@@ -89,7 +91,19 @@ static const struct {
     {1u << STORE_DEAD, "{source_dead}"},
 };
 
-static char *sources(const struct sqlite_filter *f)
+/* Ready jobs are in the order of claims, so a page of them by id sorts them all. Where
+ * there are many, the newest of all jobs are looked at instead: most of those wait. */
+static bool is_long(struct sqlite_conn *c, const struct sqlite_filter *f)
+{
+  int64_t n = 0;
+  if (!(f->mask & 1u << STORE_AVAILABLE))
+    return false;
+  return sqlite__number(c, SQL_READY_COUNT, ARGS(arg_int(SORTED_MAX)), 0, &n, NULL) ==
+             0 &&
+         n == SORTED_MAX;
+}
+
+static char *sources(struct sqlite_conn *c, const struct sqlite_filter *f)
 {
   struct buf b = {0};
   if (f->mask == 0)
@@ -98,7 +112,7 @@ static char *sources(const struct sqlite_filter *f)
     return mem_strdup("{source_ids}");
   if (f->from->tag)
     return mem_strdup("{source_tag}");
-  if (f->mask == ALL_STATES)
+  if (f->mask == ALL_STATES || is_long(c, f))
     return mem_strdup("{source_all}");
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
     if (!(places[i].states & f->mask))
@@ -113,7 +127,7 @@ static char *sources(const struct sqlite_filter *f)
 sqlite3_stmt *sqlite__filter_prepare(struct sqlite_conn *c, const struct sqlite_filter *f,
                                      const char *name, struct err *err)
 {
-  char *from = sources(f);
+  char *from = sources(c, f);
   char *sql = sqlite__sql_compose(name, from);
   sqlite3_stmt *s = NULL;
   if (sqlite3_prepare_v2(c->db, sql, -1, &s, NULL) == SQLITE_OK) {

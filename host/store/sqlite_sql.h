@@ -28,6 +28,7 @@
   X(SCHEDULED_TAKE, scheduled_take)                                                      \
   X(READY_QUEUE, ready_queue)                                                            \
   X(READY_ANY, ready_any)                                                                \
+  X(READY_COUNT, ready_count)                                                            \
   X(READY_SCAN, ready_scan)                                                              \
   X(READY_TAKE, ready_take)                                                              \
   X(RUNNING_ADD, running_add)                                                            \

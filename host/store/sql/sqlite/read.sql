@@ -38,6 +38,9 @@ and (:search is null or j.payload like :search escape '\'
   or (select json_extract(f.error, '$.message') from candy_failure f
       where f.id = j.id order by f.lease desc limit 1) like :search escape '\')
 
+-- name: ready_count
+select count(*) from (select 1 from candy_ready limit ?1)
+
 -- name: source_all
 select id from candy_job
 
