@@ -4,7 +4,8 @@
 --   ```lua      with a first line "-- scripts/NAME.lua" or "-- conf/NAME.lua": a file of
 --               the page's folder, which `candy check` must find sound; any other must
 --               compile. A file that is shown again is saved when the page comes to it,
---               and is live for what follows
+--               and is live for what follows. "-- spec/NAME.lua" is a file of the folder,
+--               too, for `candy test`
 --   ```console  commands behind "$ ", run in order, and the output that they must have
 --               (markdown.matches of spec/support/markdown.lua tells how it is compared)
 --   ```sh       must be sound shell; it is not run
@@ -41,11 +42,13 @@ local function file_of(block)
   return (block.lines[1] or ""):match("^%-%- ((%a+)/[%w_/-]+%.lua)$")
 end
 
+local FOLDERS = { scripts = true, conf = true, spec = true }
+
 local function write_files(folder, blocks)
   local written = {}
   for _, block in ipairs(blocks) do
     local path, kind = file_of(block)
-    if (kind == "scripts" or kind == "conf") and not written[path] then
+    if FOLDERS[kind] and not written[path] then
       program.write(folder .. "/" .. path, block.text)
       written[path] = true
     end
@@ -136,6 +139,7 @@ local function run_command(command, page)
       PATH = program.build() .. ":" .. os.getenv("PATH"),
       KEY = page.host.key,
       CANDY_DATA = page.host.data,
+      XDG_CACHE_HOME = page.folder .. "/.cache",
     },
   })
   candy.join(run)

@@ -3,11 +3,18 @@
 #ifndef CANDY_BASE_CLOCK_H
 #define CANDY_BASE_CLOCK_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define CLOCK_MS 1000000LL /* nanoseconds in a millisecond */
 
 int64_t clock_wall_ms(void);
+
+/* In a test the wall clock stands still and somebody moves it: from now on it is what is
+ * found there. To be called before there are threads. */
+void clock_stand(const _Atomic int64_t *ms);
+int64_t clock_standing_ms(void); /* what a clock that stands says; 0: it goes */
+
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: the same in every process of a machine */
 
 /* "250ms", "30s", "2m", "1h", "7d": a whole number and a unit. Returns milliseconds, or

@@ -151,6 +151,16 @@ static int parse_all(struct parse *parse)
   return status;
 }
 
+/* "--help" alone is still ours. */
+static void pass_on(struct cli_args *args, char **words)
+{
+  const char *first = words[0];
+  args->help =
+      first && !words[1] && (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0);
+  for (; *words; words++)
+    add_word(args, *words);
+}
+
 static int check_words(const struct cli_args *args, struct err *err)
 {
   const struct cli_command *command = args->command;
@@ -170,6 +180,10 @@ int args_init(struct cli_args *args, const struct cli_command *command, int argc
   (void)argc; /* argv ends with NULL */
   *args = (struct cli_args){.command = command};
   struct parse parse = {args, argv, err};
+  if (command->passes_on) {
+    pass_on(args, argv);
+    return 0;
+  }
   if (parse_all(&parse) < 0)
     return -1;
   args->json = cli_option(args, "json") != NULL;

@@ -46,7 +46,8 @@ static int unknown_command(const char *word)
   if (word[0] == '-')
     return cli_fail(CLI_USAGE, "a command comes first: candy COMMAND %s ...", word);
   for (size_t i = 0; i < command_count; i++)
-    nearest_offer(&nearest, command_table[i].name);
+    if (!command_table[i].hidden)
+      nearest_offer(&nearest, command_table[i].name);
   return cli_fail(CLI_USAGE, "there is no command \"%s\"%s; `candy help` lists them all",
                   word, nearest_hint(&nearest, "candy ", hint));
 }

@@ -42,6 +42,8 @@ struct cli_command {
   size_t least, most;           /* how many operands */
   bool takes_settings; /* has the flags of all settings, not --data and --env alone */
   bool needs_no_conf;  /* called with conf NULL */
+  bool passes_on;      /* all that follows is somebody else's: words, flags or not */
+  bool hidden;         /* for programs: no help lists it */
   int (*run)(struct conf *conf, const struct cli_args *args);
 };
 
@@ -70,6 +72,9 @@ int cmd_logs(struct conf *conf, const struct cli_args *args);
 int cmd_tasks(struct conf *conf, const struct cli_args *args);
 int cmd_crons(struct conf *conf, const struct cli_args *args);
 int cmd_backup(struct conf *conf, const struct cli_args *args);
+int cmd_test(struct conf *conf, const struct cli_args *args);
+int cmd_lua_path(struct conf *conf, const struct cli_args *args);
+int cmd_testing_host(struct conf *conf, const struct cli_args *args);
 int cmd_version(struct conf *conf, const struct cli_args *args);
 int cmd_help(struct conf *conf, const struct cli_args *args);
 

@@ -17,7 +17,8 @@ int help_overview(FILE *out)
         "  candy COMMAND [FLAG | OPERAND]...\n\n",
         out);
   for (size_t i = 0; i < command_count; i++)
-    fprintf(out, "  %-9s %s\n", command_table[i].name, command_table[i].summary);
+    if (!command_table[i].hidden)
+      fprintf(out, "  %-9s %s\n", command_table[i].name, command_table[i].summary);
   fputs("\n`candy help COMMAND` tells what it takes, `candy help settings` what can be "
         "set.\n",
         out);
@@ -37,10 +38,12 @@ static bool print_flag(void *arg, const struct cli_flag *flag)
 
 int help_command(const struct cli_command *command)
 {
-  printf("candy %s%s%s [FLAG]...\n\n  %s\n", command->name, *command->operands ? " " : "",
-         command->operands, command->summary);
+  printf("candy %s%s%s%s\n\n  %s\n", command->name, *command->operands ? " " : "",
+         command->operands, command->passes_on ? "" : " [FLAG]...", command->summary);
   if (command->details)
     printf("\n%s\n", command->details);
+  if (command->passes_on)
+    return CLI_OK;
   puts("");
   args_flags(command, print_flag, NULL);
   return CLI_OK;
@@ -71,7 +74,8 @@ static int unknown_topic(const char *word)
   struct nearest nearest = {.word = word};
   nearest_offer(&nearest, "settings");
   for (size_t i = 0; i < command_count; i++)
-    nearest_offer(&nearest, command_table[i].name);
+    if (!command_table[i].hidden)
+      nearest_offer(&nearest, command_table[i].name);
   return cli_fail(CLI_USAGE, "there is no help on \"%s\"%s", word,
                   nearest_hint(&nearest, "candy help ", hint));
 }

@@ -92,12 +92,23 @@ static void watch_sources(struct host *h)
   h->watch = watch_new(&h->loop, &config);
 }
 
+static void begin_test(struct host *h)
+{
+  const struct host_test *test = h->start.test;
+  h->is_ready = true;
+  test->begin(test->arg, &(struct host_parts){h, &h->loop, h->store, h->queue, h->pool});
+}
+
 static void pool_ready(void *arg, const struct err *err)
 {
   struct host *h = arg;
   struct err why;
   if (h->is_ready || h->stopping)
     return;
+  if (!err && h->start.test) {
+    begin_test(h);
+    return;
+  }
   if (!err)
     watch_sources(h);
   if (err)
@@ -151,7 +162,10 @@ static void recovered(struct store_op *op)
           "took up after an end without a stop: %lld jobs go back to the queue, %lld "
           "that must not run twice are dead",
           (long long)h->recover.released, (long long)h->recover.lost);
-    keys_load(h->store, keys_known, h);
+    if (h->start.test)
+      pool_start(h->pool, h->queue);
+    else
+      keys_load(h->store, keys_known, h);
   }
   store_op_fini(op);
 }
@@ -204,7 +218,7 @@ static int start(struct host *h, struct err *err)
   h->tmp = mem_printf("%s/tmp", h->data);
   leftovers_of_all(&h->loop, h->tmp);
   if (sources_read(&h->sources, h->conf->scripts, h->conf->n_scripts, err) < 0 ||
-      open_store(h, err) < 0 || listen_tcp(h, err) < 0)
+      open_store(h, err) < 0 || (!h->start.test && listen_tcp(h, err) < 0))
     return -1;
   log_attach(&h->loop, h->store);
   host__make_settings(h);
@@ -262,18 +276,29 @@ static void stop(struct host *h)
   if (h->stopping)
     return;
   h->stopping = true;
+  if (h->start.test)
+    h->start.test->end(h->start.test->arg);
   watch_free(&h->watch);
   if (h->api)
     api_drain(h->api);
   if (h->pool)
-    pool_stop(h->pool, h->conf->stop_grace);
+    pool_stop(h->pool, h->start.test ? 0 : h->conf->stop_grace);
   else
     pool_stopped(h);
+}
+
+void host_stop(struct host *h)
+{
+  stop(h);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
   struct host *h = handle->data;
+  if (h->start.test) { /* whose end may be told twice, and who waits for no job */
+    stop(h);
+    return;
+  }
   if (h->stopping) {
     log_close();
     _exit(1); /* what runs is given back at the next start */
@@ -306,7 +331,8 @@ static void watch_signals(struct host *h)
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     uv_signal_init(&h->loop, &h->signals[i]);
     h->signals[i].data = h;
-    uv_signal_start(&h->signals[i], on_signal, numbers[i]);
+    if (!h->start.test || numbers[i] == SIGTERM)
+      uv_signal_start(&h->signals[i], on_signal, numbers[i]);
     uv_unref((uv_handle_t *)&h->signals[i]);
   }
   uv_timer_init(&h->loop, &h->settle);

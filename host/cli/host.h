@@ -10,11 +10,34 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
+#include "store/store.h"
 
 struct host_ready {
   const char *url;
   const char *data;      /* the folder's full path */
   const char *admin_key; /* NULL unless it has just been made */
+};
+
+struct host;
+struct request;
+
+/* What a test has of the host that was started for it (testing.c): nobody else reaches
+ * that one. */
+struct host_parts {
+  struct host *host;
+  uv_loop_t *loop;
+  struct store *store;
+  struct queue *queue;
+  struct pool *pool;
+};
+
+struct host_test {
+  void (*begin)(void *arg, const struct host_parts *parts); /* it is ready */
+  void (*end)(void *arg); /* it stops: what was asked of it is answered no more */
+  void (*ended)(void *arg, const struct store_job *job, const struct store_finish *end);
+  void (*pump)(void *arg); /* these two as in pool_test */
+  void (*outside)(void *arg, const char *what, const json_t *body, struct request *ask);
+  void *arg;
 };
 
 struct host_start {
@@ -23,10 +46,15 @@ struct host_start {
   /* Gathers the settings again, as `conf` was. Called on a thread. */
   struct conf *(*load)(void *arg, struct err *err);
   void *load_arg;
+  /* In place of `ready`, keys, a listener and looking at the scripts again; or NULL. */
+  const struct host_test *test;
 };
 
 /* Runs until it is told to stop by SIGTERM or SIGINT. Returns 0, or -1 with err. */
 int host_run(const struct conf *conf, const struct host_start *how, struct err *err);
+
+/* The same as SIGTERM. */
+void host_stop(struct host *host);
 
 /* Locks the data folder, and the database where it lies elsewhere, for the life of the
  * process. Returns 0 and the folder's full path (the caller frees it), or -1 with err. */

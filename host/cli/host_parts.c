@@ -46,7 +46,10 @@ static void emit_dead(struct host *h, const struct store_job *job, const char *e
 
 static void ended(void *arg, const struct store_job *job, const struct store_finish *end)
 {
+  const struct host_test *test = ((struct host *)arg)->start.test;
   log_ended(job, end);
+  if (test)
+    test->ended(test->arg, job, end);
   if (end->outcome == STORE_FAIL)
     emit_dead(arg, job, end->error);
 }
@@ -143,6 +146,22 @@ void host__make_settings(struct host *h)
   h->settings = settings_new(&config);
 }
 
+/* ---- in a test ---- */
+
+static void pump(void *arg)
+{
+  const struct host_test *test = ((struct host *)arg)->start.test;
+  test->pump(test->arg);
+}
+
+static void outside(void *arg, const char *what, const json_t *body, struct request *ask)
+{
+  const struct host_test *test = ((struct host *)arg)->start.test;
+  test->outside(test->arg, what, body, ask);
+}
+
+static const struct pool_test pool_test = {pump, outside};
+
 /* ---- the pool and the queue ---- */
 
 static int cores(void)
@@ -170,6 +189,7 @@ void host__make_pool(struct host *h, void (*ready)(void *arg, const struct err *
       .rotate_logs = rotate_logs,
       .event = scripts_event,
       .taken = settings_taken,
+      .test = h->start.test ? &pool_test : NULL,
       .arg = h,
   };
   h->pool = pool_new(&h->loop, &config, &h->sources);

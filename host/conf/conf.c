@@ -288,6 +288,9 @@ static int read_layers(struct load *load, struct err *err)
     env_file_add(&layers[PROCESS].variables, name, equals + 1, 0);
     free(name);
   }
+  load->conf->alone = load->input->alone;
+  if (load->input->alone)
+    return 0;
   if (env_file_read(&layers[DOTENV].variables, layers[DOTENV].path, err) < 0)
     return -1;
   return env_file_read(&layers[DOTENV_LOCAL].variables, layers[DOTENV_LOCAL].path, err);
@@ -358,7 +361,7 @@ const char *conf_secret(const struct conf *conf, const char *name)
 /* Those of the environment are the ones that stand in no line. */
 int conf_read_secrets(const struct conf *conf, struct env_file *secrets, struct err *err)
 {
-  for (int i = 0; i < CONF_ENV_FILES; i++)
+  for (int i = 0; i < CONF_ENV_FILES && !conf->alone; i++)
     if (env_file_read(secrets, conf_env_files[i], err) < 0)
       return -1;
   for (size_t i = 0; i < conf->secrets.n; i++) {

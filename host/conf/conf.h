@@ -59,6 +59,7 @@ struct conf {
   int64_t log_files_kept;
   char *admin_key;         /* NULL when not given; never printed */
   char *seal_key;          /* the same */
+  bool alone;              /* .env files count for nothing: a test's */
   struct env_file secrets; /* what conf_secret looks through, strongest last */
 };
 
@@ -76,6 +77,7 @@ struct conf_input {
   const struct conf_flag *flags; /* those that belong to a setting, in order */
   size_t n_flags;
   char *const *environment; /* NAME=value, ends with NULL */
+  bool alone;               /* .env files are not read */
   conf_evaluate *evaluate;
   void *evaluate_arg;
 };

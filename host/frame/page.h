@@ -48,6 +48,7 @@ struct page {
   _Atomic uint32_t out_of_memory; /* set before a worker ends for want of memory */
   _Atomic int64_t since_ns;       /* when it was entered, monotonic */
   _Atomic int64_t turned_ns;      /* when the worker's loop last turned, monotonic */
+  _Atomic int64_t wall_ms;        /* the wall clock of a test, which stands; 0: it goes */
   struct page_cell cells[PAGE_CELLS];
 };
 

@@ -116,6 +116,11 @@ void log_message(const char *worker, const char *body, size_t len)
   log__put(LOG_NO_SINK, worker, body, len);
 }
 
+void log_flush(void)
+{
+  log__thread_drain(PATIENCE_MS);
+}
+
 void log_rotate(void)
 {
   log__thread_rotate();

@@ -46,6 +46,9 @@ void log_attach(uv_loop_t *loop, struct store *store);
 /* Writes what is left to the table: turns the loop for a second at most. */
 void log_detach(void);
 
+/* Waits until the files have the lines so far, for a second at most. */
+void log_flush(void);
+
 /* fields (may be NULL) are members of the line; their reference is taken over. "job",
  * "type", "attempt", "trace", "worker" and "workspace" are known by these names. */
 void log_line(enum log_level level, json_t *fields, const char *fmt, ...)

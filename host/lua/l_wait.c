@@ -104,6 +104,13 @@ static int sleep_ms(lua_State *L)
   return 0;
 }
 
+/* is_test() -> whether a test stands in for time and for the outside */
+static int is_test(lua_State *L)
+{
+  lua_pushboolean(L, worker_of(L)->settings.is_test);
+  return 1;
+}
+
 /* answer() -> nothing after other waits | ok, value after a request. Raises when the
  * job's time was up, or the fiber was cancelled. */
 static int answer(lua_State *L)
@@ -136,6 +143,7 @@ static const luaL_Reg functions[] = {
     {"end_transaction", end_transaction},
     {"is_in_transaction", is_in_transaction},
     {"sleep", sleep_ms},
+    {"is_test", is_test},
     {"answer", answer},
     {NULL, NULL},
 };

@@ -28,6 +28,8 @@ EMBED(lua_http_follow, CANDY_SOURCE "/lib/candy/http_follow.lua");
 EMBED(lua_http_request, CANDY_SOURCE "/lib/candy/http_request.lua");
 EMBED(lua_http_response, CANDY_SOURCE "/lib/candy/http_response.lua");
 EMBED(lua_http_retry, CANDY_SOURCE "/lib/candy/http_retry.lua");
+EMBED(lua_http_stubs, CANDY_SOURCE "/lib/candy/http_stubs.lua");
+EMBED(lua_http_transport, CANDY_SOURCE "/lib/candy/http_transport.lua");
 EMBED(lua_init, CANDY_SOURCE "/lib/candy/init.lua");
 EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
 EMBED(lua_json, CANDY_SOURCE "/lib/candy/json.lua");
@@ -72,6 +74,8 @@ static const struct module {
     {"candy.http_request", lua_http_request_start, lua_http_request_end},
     {"candy.http_response", lua_http_response_start, lua_http_response_end},
     {"candy.http_retry", lua_http_retry_start, lua_http_retry_end},
+    {"candy.http_stubs", lua_http_stubs_start, lua_http_stubs_end},
+    {"candy.http_transport", lua_http_transport_start, lua_http_transport_end},
     {"candy.job", lua_job_start, lua_job_end},
     {"candy.json", lua_json_start, lua_json_end},
     {"candy.kv", lua_kv_start, lua_kv_end},

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "lua/child.h"
 #include "lua/http.h"
@@ -144,6 +145,7 @@ static void read_settings(struct worker *w, const json_t *init)
   s->result_max = (size_t)jx_int(init, "result_max", INT64_C(1) << 20);
   s->timeout_ms = jx_int(init, "timeout_ms", 300000);
   s->log_level = log_level(jx_str(init, "log_level", "info"));
+  s->is_test = jx_int(init, "is_test", 0) != 0;
   s->outgoing = json_incref(json_object_get(init, "outgoing"));
   read_process_settings(s, init);
   size_t i;
@@ -236,6 +238,8 @@ static int map_page(struct worker *w)
   if (page == MAP_FAILED)
     return -1;
   w->page = page;
+  if (atomic_load(&w->page->wall_ms))
+    clock_stand(&w->page->wall_ms);
   return w->page->version == PAGE_VERSION ? 0 : -1;
 }
 

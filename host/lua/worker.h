@@ -51,6 +51,7 @@ struct settings { /* of INIT */
   size_t memory_max, result_max;
   int64_t timeout_ms; /* of tasks that say nothing */
   int log_level;      /* enum log_level */
+  bool is_test;       /* time and the outside are the test's: lib/candy/http_stubs.lua */
   json_t *outgoing;   /* of HTTP requests; may be NULL */
   char *tmp;          /* the folder that jobs' folders are made below */
   int64_t file_job_max;

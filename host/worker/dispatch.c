@@ -41,7 +41,7 @@ static int room(struct worker *w)
   return free_places < w->n_free ? free_places : w->n_free;
 }
 
-static struct worker *least_busy(struct pool *p)
+static struct worker *least_busy(const struct pool *p)
 {
   struct worker *best = NULL;
   for (int i = 0; i < p->n_seats; i++) {
@@ -144,6 +144,10 @@ static void claimed(struct store_op *op)
 void dispatch__pump(struct pool *p)
 {
   int places = 0;
+  if (p->config.test) {
+    p->config.test->pump(p->config.arg);
+    return;
+  }
   if (p->claiming || !p->maybe_ready || p->state != POOL_RUNNING)
     return;
   for (int i = 0; i < p->n_seats; i++) {
@@ -158,6 +162,19 @@ void dispatch__pump(struct pool *p)
   p->claiming = true;
   p->maybe_ready = false;
   queue_claim(p->queue, claim);
+}
+
+/* ---- in tests ---- */
+
+bool pool_takes(const struct pool *p)
+{
+  return p->state == POOL_RUNNING && least_busy(p) != NULL;
+}
+
+void pool_hand(struct pool *p, const struct store_job *job)
+{
+  hand_out(p, job);
+  watch__start(p);
 }
 
 /* ---- back ---- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 /* ---- life ---- */
@@ -121,10 +122,19 @@ void pool__send_init(struct process *process, const struct pool_config *c,
                            "generation", generation, "env", c->env, "tmp", c->tmp, "mark",
                            c->mark, "exclude", exclude);
   json_object_update(init, settings->told);
+  if (c->test)
+    json_object_set_new(init, "is_test", json_integer(1));
   char *text = jx_dump(init, &len);
   process_send(process, MESSAGE_INIT, text, len);
   free(text);
   json_decref(init);
+}
+
+void pool_tell_time(struct pool *p)
+{
+  for (int i = 0; i < p->n_seats; i++)
+    if (p->seats[i].process)
+      atomic_store(&process_page(p->seats[i].process)->wall_ms, clock_standing_ms());
 }
 
 /* ---- what others ask ---- */

@@ -39,6 +39,17 @@ struct pool_settings {
   json_t *told; /* members of INIT: what else workers go by; never changed once here */
 };
 
+struct request;
+
+/* What stands between the pool and the world in a test. */
+struct pool_test {
+  /* In place of a claim: jobs may be taken, or one has ended. They come by pool_hand. */
+  void (*pump)(void *arg);
+  /* A job wants something of the outside ("http"), or wants time to pass ("sleep"): to be
+   * answered by pool_answer. */
+  void (*outside)(void *arg, const char *what, const json_t *body, struct request *ask);
+};
+
 struct pool_config {
   int workers;
   struct pool_settings settings; /* `told` stays the caller's */
@@ -60,6 +71,7 @@ struct pool_config {
   void (*event)(void *arg, const char *name, const json_t *fields);
   /* A generation with these settings is the current one from now on; or NULL. */
   void (*taken)(void *arg, const struct pool_settings *settings);
+  const struct pool_test *test; /* NULL: this is none. It gets arg, too */
   void *arg;
 };
 
@@ -88,6 +100,21 @@ void pool_wake(struct pool *pool);
 /* No more claims; what runs may finish until the grace is over, then it is killed and
  * goes back to the queue uncounted. */
 void pool_stop(struct pool *pool, int64_t grace_ms);
+
+/* ---- for tests ---- */
+
+/* Whether a worker takes a job now; hands one out, or gives it back to the queue. */
+bool pool_takes(const struct pool *pool);
+void pool_hand(struct pool *pool, const struct store_job *job);
+
+/* Answers what was asked, once: with a value (whose reference it takes over) or with err.
+ */
+void pool_answer(struct request **ask, json_t *value, const struct err *err);
+
+/* The clock was moved: workers are to see it. */
+void pool_tell_time(struct pool *pool);
+
+/* ---- what others ask ---- */
 
 const struct catalog *pool_catalog(const struct pool *pool); /* NULL before ready */
 

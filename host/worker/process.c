@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "worker/image.h"
 
 struct process {
@@ -97,6 +98,7 @@ static int make_page(struct page **page, struct err *err)
   }
   *page = memory;
   (*page)->version = PAGE_VERSION;
+  atomic_store(&(*page)->wall_ms, clock_standing_ms());
   return fd;
 }
 

@@ -118,6 +118,8 @@ static const struct {
     {"stats", request__stats},
     {"logs", request__logs},
     {"progress", request__progress},
+    {"http", request__outside},
+    {"sleep", request__outside},
 };
 
 void request__serve(struct worker *w, const char *body, size_t len)
@@ -141,6 +143,7 @@ void request__serve(struct worker *w, const char *body, size_t len)
   }
   for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
     if (strcmp(verbs[i].name, m.verb.data) == 0) {
+      r->verb = verbs[i].name;
       verbs[i].serve(r);
       return;
     }

@@ -10,6 +10,7 @@ struct request {
   struct worker *worker;
   unsigned incarnation;
   uint32_t number, cell;
+  const char *verb;
   json_t *body;
 
   union { /* the operation that it waits for */
@@ -78,5 +79,8 @@ void request__logs(struct request *r);
 
 /* request_kv.c */
 void request__kv(struct request *r);
+
+/* request_outside.c */
+void request__outside(struct request *r);
 
 #endif

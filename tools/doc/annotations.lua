@@ -76,8 +76,8 @@ local function add_types(out, page)
 end
 
 local function add_table(out, name)
-  if name == "candy" then
-    add(out, "", "---@class candy", "local candy = {}")
+  if name == "candy" or name == "testing" then
+    add(out, "", "---@class " .. name, ("local %s = {}"):format(name))
   else
     add(out, "", "---@class " .. name, name .. " = {}")
   end
@@ -94,26 +94,47 @@ local function add_members(out, page)
   end
 end
 
---- The definition file.
----@param model table
----@return string
-function annotations.render(model)
+-- Specs have a module of their own; all other pages tell of what scripts have.
+local function choose(list, key, for_specs)
+  local chosen = {}
+  for _, item in ipairs(list) do
+    if (item[key] == "testing") == for_specs then
+      chosen[#chosen + 1] = item
+    end
+  end
+  return chosen
+end
+
+local function render(model, module, who)
+  local for_specs = module == "candy.testing"
+  local pages = choose(model.pages, "key", for_specs)
   local out = {
-    "---@meta candy",
-    "-- What scripts can use, for editors: docs/how-to/editor.md. Made by `make docs`",
+    "---@meta " .. module,
+    ("-- What %s can use, for editors: docs/how-to/editor.md. Made by `make docs`")
+      :format(who),
     "-- from the comments of host/lib/candy/*.lua: change them there.",
   }
-  for _, page in ipairs(model.pages) do
+  for _, page in ipairs(pages) do
     add_types(out, page)
   end
-  for _, found in ipairs(model.tables) do
+  for _, found in ipairs(choose(model.tables, "name", for_specs)) do
     add_table(out, found.name)
   end
-  for _, page in ipairs(model.pages) do
+  for _, page in ipairs(pages) do
     add_members(out, page)
   end
-  add(out, "", "return candy")
+  add(out, "", "return " .. module:match("[^.]+$"))
   return table.concat(out, "\n") .. "\n"
+end
+
+--- The definition files by their names.
+---@param model table
+---@return table texts
+function annotations.render(model)
+  return {
+    ["candy.lua"] = render(model, "candy", "scripts"),
+    ["testing.lua"] = render(model, "candy.testing", "specs"),
+  }
 end
 
 return annotations

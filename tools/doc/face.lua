@@ -1,5 +1,6 @@
 -- The public face of the library as it is at run time: loads host/lib/candy as a worker
--- does, over a core that does nothing, and walks what `require("candy")` returns.
+-- does, over a core that does nothing, and walks what `require("candy")` returns, and
+-- what `require("candy.testing")` does, which specs have.
 --
 -- So what is documented is what scripts can reach, whichever file it comes from.
 local face = {}
@@ -80,6 +81,7 @@ end
 function face.tables(root)
   local tables = {}
   walk(tables, "candy", load_library(root), "candy")
+  walk(tables, "testing", require("candy.testing"), "candy.testing")
   return tables
 end
 

@@ -8,10 +8,13 @@ local options = require("candy.options")
 local request = require("candy.http_request")
 local response = require("candy.http_response")
 local retry = require("candy.http_retry")
+local transport = require("candy.http_transport")
 local wait = require("candy.wait")
 
 -- Codes after which the same request can only fail again.
-local HOPELESS = { bad_url = true, bad_header = true, bad_method = true }
+local HOPELESS = {
+  bad_url = true, bad_header = true, bad_method = true, http_not_stubbed = true,
+}
 
 -- http_request.lua reads the options, http_response.lua is what comes back,
 -- http_retry.lua says when to try again, http_follow.lua holds on to a stream of events.
@@ -30,7 +33,7 @@ local function send(what, handle, source)
   for piece in source do
     local from = 1
     while from <= #piece do
-      local taken = core.http_write(what, handle, piece, from)
+      local taken = transport.http_write(what, handle, piece, from)
       if taken == false then
         return
       elseif taken then
@@ -40,12 +43,12 @@ local function send(what, handle, source)
       end
     end
   end
-  core.http_write_end(handle)
+  transport.http_write_end(handle)
 end
 
 local function await_head(what, handle, asked)
   while true do
-    local status, pairs_of, url, redirects, version = core.http_head(what, handle)
+    local status, pairs_of, url, redirects, version = transport.http_head(what, handle)
     if status then
       return response.new(asked, handle, status, pairs_of, url, redirects, version)
     elseif status == false then
@@ -68,16 +71,16 @@ end
 
 -- Whatever raises on the way (a cancelled wait, a body's function) ends the request.
 local function attempt(what, asked)
-  local handle, code, message = core.http_start(what, asked.fields)
+  local handle, code, message = transport.http_start(what, asked.fields)
   if not handle then
     return failure(code, message)
   end
   local ok, res, err = pcall(exchange, what, handle, asked)
   if not ok then
-    core.http_close(handle)
+    transport.http_close(handle)
     error(res, 0)
   elseif not res then
-    core.http_close(handle)
+    transport.http_close(handle)
   end
   return res, err
 end
@@ -97,8 +100,7 @@ local function perform(what, asked)
     if res then
       res:close()
     end
-    core.sleep(ms)
-    wait.await()
+    wait.sleep(ms)
   end
 end
 

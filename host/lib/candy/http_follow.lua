@@ -82,8 +82,7 @@ end
 
 local function pause(stream)
   local ms = math.max(stream.retry, RECONNECT_LEAST_MS) * 2 ^ math.min(stream.failures, 5)
-  core.sleep(math.min(ms, RECONNECT_MOST_MS) * (0.75 + math.random() / 2))
-  wait.await()
+  wait.sleep(math.min(ms, RECONNECT_MOST_MS) * (0.75 + math.random() / 2))
 end
 
 -- Whether there is more to come.

@@ -4,6 +4,7 @@ local core = require("candy.core")
 local errors = require("candy.error")
 local events = require("candy.http_events")
 local retry = require("candy.http_retry")
+local transport = require("candy.http_transport")
 local wait = require("candy.wait")
 
 local LINE_MAX = 2 ^ 20
@@ -68,7 +69,7 @@ end
 --- The next piece of a handle: bytes, or nil at the end, or nil and an error.
 function response.next_piece(what, handle)
   while true do
-    local bytes, code, message = core.http_read(what, handle)
+    local bytes, code, message = transport.http_read(what, handle)
     if bytes then
       return bytes
     elseif bytes == false then
@@ -115,7 +116,7 @@ local function next_piece(res, what)
   end
   local piece, err = response.next_piece(what, state.handle)
   if not piece then
-    res.timings = core.http_timings(state.handle) or res.timings
+    res.timings = transport.http_timings(state.handle) or res.timings
   end
   return piece, err
 end
@@ -213,7 +214,7 @@ local function read_all(res, what)
     end
     size = size + #piece
     if size > state.max_bytes then
-      core.http_close(state.handle)
+      transport.http_close(state.handle)
       return fail(res, "too_large",
         ("the body is larger than the limit of %d bytes: raise max_bytes, or read it "
           .. "piece by piece"):format(state.max_bytes))
@@ -281,7 +282,7 @@ end
 function methods.close(res)
   local state = state_for(res, "res:close")
   if state.handle then
-    core.http_close(state.handle)
+    transport.http_close(state.handle)
   end
 end
 
@@ -307,7 +308,7 @@ function response.new(request, handle, status, flat, url, redirects, version)
     url = url,
     redirects = redirects,
     version = version,
-    timings = core.http_timings(handle),
+    timings = transport.http_timings(handle),
   }
   state_of[res] = {
     handle = handle,
@@ -326,7 +327,7 @@ function response.collect(res, what)
     return nil, err
   end
   local state = state_of[res]
-  core.http_close(state.handle)
+  transport.http_close(state.handle)
   state.handle, state.left, res.body = nil, body, body
   return res
 end

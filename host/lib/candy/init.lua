@@ -111,8 +111,7 @@ function candy.sleep(duration)
     core.misuse(("candy.sleep: the argument must be %s, not %s")
       :format(expected, options.show(duration)))
   end
-  core.sleep(ms)
-  wait.await()
+  wait.sleep(ms)
 end
 
 return frozen.freeze(candy, "candy")

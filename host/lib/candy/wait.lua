@@ -4,6 +4,7 @@ local core = require("candy.core")
 local errors = require("candy.error")
 
 local yield = coroutine.yield
+local in_test = core.is_test()
 local WAIT = {} -- what a coroutine yields when it waits; no script ever sees it
 
 local wait = {
@@ -15,6 +16,17 @@ local wait = {
 function wait.await()
   yield(WAIT)
   return core.answer()
+end
+
+--- Waits for a time. In a test none passes: the host moves its clock on instead.
+---@param ms number
+function wait.sleep(ms)
+  if in_test then
+    wait.request("candy.sleep", "sleep", { ms = math.ceil(ms) })
+  else
+    core.sleep(ms)
+    wait.await()
+  end
 end
 
 --- Asks the host for something durable.
