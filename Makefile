@@ -10,7 +10,7 @@ help:
 	@echo 'make test     build, run the specs (ONLY=http: those with http in their path)'
 	@echo 'make asan     the same under AddressSanitizer and UBSan, in build-asan/'
 	@echo 'make soak     half an hour of load and kills (SOAK_SECONDS=120: two minutes)'
-	@echo 'make bench    measure build/candy (BENCH_ARGS=--quick: roughly)'
+	@echo 'make bench    measure build/candy and its peers (BENCH_ARGS="--quick --no-peers")'
 	@echo 'make docs     make the Lua reference from the comments of the library'
 	@echo 'make lint     formatting, clang-tidy, gcc -Werror, luacheck'
 	@echo 'make format   format all C files in place'

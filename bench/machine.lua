@@ -23,6 +23,23 @@ function machine.memory(pid)
   }
 end
 
+--- The processes that a process has started, and those that these have.
+---@return integer[] pids
+function machine.descendants(pid)
+  local pids = {}
+  local list = io.popen("cat /proc/" .. pid .. "/task/*/children 2>/dev/null")
+  for child in list:read("*a"):gmatch("%d+") do
+    pids[#pids + 1] = tonumber(child)
+  end
+  list:close()
+  for i = 1, #pids do
+    for _, below in ipairs(machine.descendants(pids[i])) do
+      pids[#pids + 1] = below
+    end
+  end
+  return pids
+end
+
 --- Nanoseconds that the threads of the processes have run.
 ---@param pids integer[]
 function machine.cpu_ns(pids)
@@ -35,6 +52,13 @@ function machine.cpu_ns(pids)
     list:close()
   end
   return total
+end
+
+--- Waits until what has been written is on disk, so that what comes next does not pay for
+--- it.
+---@param folder string  on the file system that is meant
+function machine.sync(folder)
+  os.execute(("sync -f '%s'"):format(folder))
 end
 
 --- What figures depend on.

@@ -7,6 +7,7 @@ local function report_memory(report, who, pid)
   local memory = machine.memory(pid)
   report("idle " .. who .. ", resident", memory.rss, "kB")
   report("idle " .. who .. ", its share", memory.pss, "kB")
+  return memory.rss
 end
 
 return function(report, scale)
@@ -16,8 +17,11 @@ return function(report, scale)
   local before, began = machine.cpu_ns({ host.pid, worker }), uv.hrtime()
   uv.sleep(scale.idle_s * 1000)
   local cpu = machine.cpu_ns({ host.pid, worker }) - before
-  report("idle CPU of host and worker", 100 * cpu / (uv.hrtime() - began), "% of a core")
-  report_memory(report, "host", host.pid)
-  report_memory(report, "worker", worker)
+  report("idle CPU of host and worker", 100 * cpu / (uv.hrtime() - began), "% of a core",
+    { target = "< 0.2" })
+  local total = report_memory(report, "host", host.pid)
+    + report_memory(report, "worker", worker)
+  report("idle host and worker, resident", total, "kB",
+    { target = "< 15360", compare = "memory" })
   hosts.drop(host)
 end

@@ -10,7 +10,9 @@ return function(report, scale)
   host:stop()
   local delays = beat.delays(host, sent)
   assert(#delays == scale.beats)
-  report("post to handler at 100 jobs/s, p50", statistics.median(delays), "ms")
-  report("post to handler at 100 jobs/s, p99", statistics.quantile(delays, 0.99), "ms")
+  report("post to handler at 100 jobs/s, p50", statistics.median(delays), "ms",
+    { target = "< 0.8", compare = "p50" })
+  report("post to handler at 100 jobs/s, p99", statistics.quantile(delays, 0.99), "ms",
+    { target = "< 2", compare = "p99" })
   hosts.drop(host)
 end

@@ -75,6 +75,7 @@ int cmd_backup(struct conf *conf, const struct cli_args *args);
 int cmd_test(struct conf *conf, const struct cli_args *args);
 int cmd_lua_path(struct conf *conf, const struct cli_args *args);
 int cmd_testing_host(struct conf *conf, const struct cli_args *args);
+int cmd_bench(struct conf *conf, const struct cli_args *args);
 int cmd_version(struct conf *conf, const struct cli_args *args);
 int cmd_help(struct conf *conf, const struct cli_args *args);
 

@@ -58,6 +58,12 @@ static const struct cli_flag bulk_flags[] = {
     {NULL, NULL, false, NULL},
 };
 
+static const struct cli_flag bench_flags[] = {
+    {"jobs", "N", false, "how many, from 100 to 1000000; 100000 by default"},
+    {"workers", "N", false, "how many worker processes; one a core by default"},
+    {NULL, NULL, false, NULL},
+};
+
 const struct cli_command command_table[] = {
     {.name = "run",
      .operands = "",
@@ -150,6 +156,15 @@ const struct cli_command command_table[] = {
      .needs_no_conf = true,
      .hidden = true,
      .run = cmd_testing_host},
+    {.name = "bench",
+     .operands = "",
+     .summary = "measure the queue on this machine, on a host of its own",
+     .details =
+         "A private host on a temporary folder (below TMPDIR, or /tmp) runs no-op "
+         "jobs for\na few seconds. Nothing is left behind; no other host is asked.",
+     .flags = bench_flags,
+     .needs_no_conf = true,
+     .run = cmd_bench},
     {.name = "version",
      .operands = "",
      .summary = "print the version",
