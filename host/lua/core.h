@@ -23,7 +23,6 @@ void core_fiber(lua_State *L);
 void core_http(lua_State *L);
 void core_file(lua_State *L);
 void core_process(lua_State *L);
-void core_promise(lua_State *L);
 
 /* Runs a file; the outermost frame that belongs to it. */
 int core_run_file(lua_State *L);

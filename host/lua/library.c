@@ -164,7 +164,6 @@ static void open_core(lua_State *L)
   core_http(L);
   core_file(L);
   core_process(L);
-  core_promise(L);
 }
 
 static const luaL_Reg libraries[] = {

@@ -20,7 +20,8 @@ struct finish {
   struct finish *next; /* while it waits to be said again */
   struct door_batch children;
   struct arena memory;
-  struct store_job job; /* the numbers of it, its type and trace */
+  struct store_job job;      /* the numbers of it, its type and trace */
+  struct lock_holder *locks; /* of the job, until the end is on disk; or NULL */
 };
 
 /* ---- building ---- */
@@ -51,11 +52,16 @@ static struct finish *finish_new(struct queue *q, const struct queue_end *end,
   f->op.began_at = end->began_at;
   f->op.worker = arena_strdup(a, end->worker);
   f->op.error = without_secrets(a, end->error);
+  if (end->locks) {
+    f->locks = *end->locks;
+    *end->locks = NULL;
+  }
   return f;
 }
 
 static void finish_free(struct finish *f)
 {
+  locks_end(&f->locks);
   store_op_fini(&f->op.op);
   door_fini(&f->children);
   arena_fini(&f->memory);

@@ -69,6 +69,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *store,
   struct queue *q = mem_alloc(sizeof *q);
   q->store = store;
   q->config = *config;
+  q->locks = locks_new(loop, store);
   srand48((long)clock_mono_ns()); /* retry delays: hosts must not draw the same ones */
   q->handles = 3;
   uv_timer_init(loop, &q->due);
@@ -93,6 +94,7 @@ void queue_free(struct queue **queue)
   *queue = NULL;
   if (!q)
     return;
+  locks_free(&q->locks); /* from here on nothing is given back: the next start does it */
   finish__drop_waiting(q);
   uv_close((uv_handle_t *)&q->due, closed);
   uv_close((uv_handle_t *)&q->again, closed);
@@ -107,6 +109,11 @@ size_t queue_unsettled(const struct queue *q)
 struct store *queue_store(struct queue *q)
 {
   return q->store;
+}
+
+struct locks *queue_locks(struct queue *q)
+{
+  return q->locks;
 }
 
 /* ---- in ---- */

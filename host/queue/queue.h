@@ -9,6 +9,7 @@
 
 #include "queue/catalog.h"
 #include "queue/door.h"
+#include "queue/locks.h"
 #include "store/store.h"
 
 struct queue;
@@ -80,8 +81,9 @@ struct queue_end {
   int64_t delay_ms;   /* asked for by the job; -1: the queue's own */
   const char *result; /* JSON */
   size_t result_len;
-  const json_t *effects; /* {"writes":[[sql,params]...],"children":[...]}, or NULL */
-  int depth;             /* of events: see event.h */
+  const json_t *effects;      /* {"writes":[[sql,params]...],"children":[...]}, or NULL */
+  int depth;                  /* of events: see event.h */
+  struct lock_holder **locks; /* the job's, which the queue takes over; or NULL */
 };
 
 void queue_completed(struct queue *queue, const struct catalog *catalog,
@@ -102,5 +104,6 @@ size_t queue_unsettled(const struct queue *queue);
 const char *queue_trouble(const struct queue *queue);
 
 struct store *queue_store(struct queue *queue);
+struct locks *queue_locks(struct queue *queue);
 
 #endif

@@ -9,6 +9,7 @@ struct finish;
 struct queue {
   struct store *store;
   struct queue_config config;
+  struct locks *locks;
   uv_timer_t due;     /* the next scheduled job */
   uv_timer_t again;   /* finishes that could not be committed */
   uv_timer_t sweeper; /* retention */

@@ -86,6 +86,7 @@ int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err
 int sqlite__exec(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__schema(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__kv_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__lock(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__key_add(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__log_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__log_expire(struct sqlite_writer *w, struct store_op *op, struct err *err);

@@ -45,6 +45,7 @@
   X(RECOVER_FAILURE, recover_failure)                                                    \
   X(RECOVER_DEAD, recover_dead)                                                          \
   X(RECOVER_CLEAR, recover_clear)                                                        \
+  X(RECOVER_LOCKS, recover_locks)                                                        \
   X(BLOCKED_FIRST, blocked_first)                                                        \
   X(BLOCKED_TAKE, blocked_take)                                                          \
   X(BLOCKED_DROP, blocked_drop)                                                          \
@@ -74,6 +75,13 @@
   X(KV_COUNT, kv_count)                                                                  \
   X(KV_DELETE, kv_delete)                                                                \
   X(KV_EXPIRE, kv_expire)                                                                \
+  X(LOCK_LINE, lock_line)                                                                \
+  X(LOCK_ADD, lock_add)                                                                  \
+  X(LOCK_EXTEND, lock_extend)                                                            \
+  X(LOCK_DROP, lock_drop)                                                                \
+  X(LOCK_GIVE, lock_give)                                                                \
+  X(LOCK_DUE, lock_due)                                                                  \
+  X(LOCK_NEXT, lock_next)                                                                \
   X(STEPS, steps)                                                                        \
   X(STEP_ADD, step_add)                                                                  \
   X(HOST_TABLES, host_tables)                                                            \

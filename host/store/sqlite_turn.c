@@ -50,14 +50,23 @@ enum { RAN, FELL, BROKE }; /* the transaction: goes on, is gone, must be given u
 
 static int (*const operations[])(struct sqlite_writer *, struct store_op *,
                                  struct err *) = {
-    [STORE_ENQUEUE] = sqlite__enqueue,       [STORE_FINISH] = sqlite__finish,
-    [STORE_CLAIM] = sqlite__claim,           [STORE_TYPES] = sqlite__types,
-    [STORE_RECOVER] = sqlite__recover,       [STORE_PROGRESS] = sqlite__progress,
-    [STORE_REQUEUE] = sqlite__requeue,       [STORE_PURGE] = sqlite__purge,
-    [STORE_EXPIRE] = sqlite__expire,         [STORE_EXEC] = sqlite__exec,
-    [STORE_SCHEMA] = sqlite__schema,         [STORE_KV_WRITE] = sqlite__kv_write,
-    [STORE_KEY_ADD] = sqlite__key_add,       [STORE_LOG_WRITE] = sqlite__log_write,
-    [STORE_LOG_EXPIRE] = sqlite__log_expire, [STORE_VACUUM] = sqlite__vacuum,
+    [STORE_ENQUEUE] = sqlite__enqueue,
+    [STORE_FINISH] = sqlite__finish,
+    [STORE_CLAIM] = sqlite__claim,
+    [STORE_TYPES] = sqlite__types,
+    [STORE_RECOVER] = sqlite__recover,
+    [STORE_PROGRESS] = sqlite__progress,
+    [STORE_REQUEUE] = sqlite__requeue,
+    [STORE_PURGE] = sqlite__purge,
+    [STORE_EXPIRE] = sqlite__expire,
+    [STORE_EXEC] = sqlite__exec,
+    [STORE_SCHEMA] = sqlite__schema,
+    [STORE_KV_WRITE] = sqlite__kv_write,
+    [STORE_KEY_ADD] = sqlite__key_add,
+    [STORE_LOG_WRITE] = sqlite__log_write,
+    [STORE_LOG_EXPIRE] = sqlite__log_expire,
+    [STORE_VACUUM] = sqlite__vacuum,
+    [STORE_LOCK] = sqlite__lock,
 };
 
 /* ---- marks inside of a turn ---- */

@@ -29,7 +29,9 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
   recover->lost = sqlite__run(c, SQL_RECOVER_DEAD, ARGS(arg_int(w->now)), err);
   if (recover->lost < 0)
     return -1;
-  return sqlite__run(c, SQL_RECOVER_CLEAR, NO_ARGS, err) < 0 ? -1 : 0;
+  if (sqlite__run(c, SQL_RECOVER_CLEAR, NO_ARGS, err) < 0)
+    return -1;
+  return sqlite__run(c, SQL_RECOVER_LOCKS, NO_ARGS, err) < 0 ? -1 : 0;
 }
 
 /* Returns TURN_AGAIN when there may be more jobs of this type. */

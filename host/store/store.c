@@ -140,6 +140,8 @@ void store_op_fini(struct store_op *op)
     buf_fini(&((struct store_sql *)op)->answer);
   else if (op->kind == STORE_KV_READ || op->kind == STORE_KV_WRITE)
     buf_fini(&((struct store_kv *)op)->answer);
+  else if (op->kind == STORE_LOCK)
+    free(((struct store_lock *)op)->changes);
   else if (op->kind == STORE_CHECK)
     check_fini((struct store_check *)op);
   else if (op->kind == STORE_JOB)

@@ -44,6 +44,7 @@ enum store_kind {
   STORE_SCHEMA,
   STORE_KV_WRITE,
   STORE_KEY_ADD,
+  STORE_LOCK,
   STORE_LOG_WRITE,
   STORE_LOG_EXPIRE,
   STORE_VACUUM,
@@ -193,7 +194,7 @@ struct store_finish {
 };
 
 /* At start: what this host ran before it died goes back to its place, uncounted; jobs
- * of a `once` type are dead with code "outcome_unknown". */
+ * of a `once` type are dead with code "outcome_unknown". Its locks are free. */
 struct store_recover {
   struct store_op op;
   int64_t released, lost; /* out */
@@ -314,6 +315,54 @@ struct store_kv {
   bool more;             /* out: LIST: there are keys behind the last one given */
   int64_t version;       /* out: SET, DELETE that are not done: the one that is there */
   struct buf answer;     /* out: GET, ADD: JSON value; LIST: [{key,value,version}] */
+};
+
+/* Locks. Who wants one joins its line and gets a token; the first of the line holds the
+ * lock, and nobody else does. Tokens grow in the order of arrival, so with each holder,
+ * and none is ever used twice.
+ *
+ * A place in the line has an end: a holder's lease, or a waiter's patience. Whoever
+ * leaves or has come to the end makes room in the same turn. Each of these operations,
+ * whatever else it does, ends what is due and tells what became of other tokens by that:
+ * the caller has to look by itself when `next_due` comes. */
+#define STORE_LOCK_LINE 2000 /* who may be in one line */
+
+enum store_lock_verb {
+  STORE_LOCK_TAKE,
+  STORE_LOCK_EXTEND, /* a lease that has not ended: it counts from now */
+  STORE_LOCK_LEAVE,  /* the holder, or one who waits */
+  STORE_LOCK_LOOK,   /* for what is due, and nothing else */
+};
+
+enum store_lock_state {
+  STORE_LOCK_HELD,
+  STORE_LOCK_WAITS,
+  STORE_LOCK_OVER,    /* TAKE: it is not free, and waiting was not wanted; else: the token
+                         is in no line any more */
+  STORE_LOCK_CROWDED, /* TAKE: STORE_LOCK_LINE are there already */
+};
+
+struct store_lock_change { /* of a token that another operation brought into the line */
+  int64_t token;
+  int64_t until; /* it holds the lock from now on, for so long; 0: its time is over */
+};
+
+struct store_lock {
+  struct store_op op; /* STORE_LOCK */
+  enum store_lock_verb verb;
+  const char *workspace; /* TAKE; NULL: "default" */
+  const char *name;      /* TAKE */
+  int64_t job;           /* TAKE: on whose behalf, for people who look */
+  int64_t wait_ms;       /* TAKE: 0: not at all */
+  int64_t ttl_ms;        /* TAKE, EXTEND: the lease */
+  const int64_t *tokens; /* EXTEND: one; LEAVE */
+  size_t n_tokens;
+  enum store_lock_state state; /* out: TAKE, EXTEND; LEAVE: HELD if one of them was */
+  int64_t token;               /* out: TAKE, when it is in the line now */
+  int64_t until;               /* out: when state is HELD: the end of the lease */
+  struct store_lock_change *changes; /* out */
+  size_t n_changes;
+  int64_t next_due; /* out; 0: nobody is in any line */
 };
 
 /* API keys: only their hash is kept. A name that is there already gets the new hash. */

@@ -193,6 +193,7 @@ void dispatch__end(struct worker *w, uint32_t cell, struct queue_end *end)
   end->job = &w->flights[cell].job;
   end->worker = w->name;
   end->depth = w->flights[cell].depth;
+  end->locks = &w->flights[cell].locks;
   end->began_at = wall_of(atomic_load(&page->cells[cell].began_ns));
 }
 
@@ -201,6 +202,7 @@ void dispatch__close_flight(struct worker *w, uint32_t cell)
   struct page *page = process_page(w->process);
   atomic_store(&page->cells[cell].state, PAGE_FREE);
   w->flights[cell].open = false;
+  locks_end(&w->flights[cell].locks); /* of a revoked one, that had no end of its own */
   w->free_cells[w->n_free++] = (uint16_t)cell;
   w->n_open--;
 }

@@ -13,8 +13,9 @@ struct flight {
   struct store_job job;      /* the numbers, type and trace; other strings are gone */
   char trace[TRACE_LEN + 1]; /* where that of the job is, when it was given one */
   const struct catalog_task *task;
-  int depth;         /* of events: see queue/event.h */
-  int64_t rested_ns; /* how long it waited while another job stood still */
+  int depth;                 /* of events: see queue/event.h */
+  int64_t rested_ns;         /* how long it waited while another job stood still */
+  struct lock_holder *locks; /* NULL: it never asked for one */
 };
 
 enum worker_state {

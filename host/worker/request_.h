@@ -80,6 +80,11 @@ void request__logs(struct request *r);
 /* request_kv.c */
 void request__kv(struct request *r);
 
+/* request_lock.c */
+void request__lock_take(struct request *r);
+void request__lock_extend(struct request *r);
+void request__lock_leave(struct request *r);
+
 /* request_outside.c */
 void request__outside(struct request *r);
 

@@ -44,9 +44,6 @@ static int check(const struct request *r, const char *verb, struct err *err)
                  jx_str(r->body, "key", ""), len, VALUE_MAX);
 }
 
-/* Locks are values of a workspace of their own, which no other name can reach. */
-#define LOCKS "candy:locks"
-
 void request__kv(struct request *r)
 {
   struct store_kv *k = &r->u.kv;
@@ -58,7 +55,6 @@ void request__kv(struct request *r)
     request__refuse(r, &err);
     return;
   }
-  k->workspace = json_is_true(json_object_get(r->body, "lock")) ? LOCKS : NULL;
   k->key = jx_str(r->body, "key", "");
   k->after = jx_str(r->body, "after", NULL);
   k->value = jx_str(r->body, "value", "null");

@@ -13,6 +13,7 @@
 #include "store/cases_finish.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
+#include "store/cases_lock.h"
 #include "store/cases_logs.h"
 #include "store/cases_look.h"
 #include "store/cases_queue.h"
@@ -41,6 +42,12 @@ static const struct {
     {"sqlite-claims-twice", "sqlite:", "ready_take",
      "delete from candy_ready where queue = ?1 and priority = ?2 and turn = ?3 and "
      "seq >= ?4 and seq < ?5"},
+    {"sqlite-gives-locks-to-the-last", "sqlite:", "lock_give",
+     "update candy_lock set held = 1, due = ?3 + ttl_ms where token = (select "
+     "max(token) from candy_lock where workspace = ?1 and name = ?2) and not held "
+     "returning token, due"},
+    {"sqlite-keeps-ended-leases", "sqlite:", "lock_due",
+     "select token from candy_lock where due <= ?1 and not held order by due limit ?2"},
     {"sqlite-keeps-what-was-taken-back", "sqlite:", "rollback", "commit"},
 };
 
@@ -114,6 +121,20 @@ static const struct {
     CASE(values_in_lists),
     CASE(values_in_pages),
     CASE(api_keys),
+    CASE(a_lock_has_one_holder),
+    CASE(locks_of_workspaces_are_apart),
+    CASE(locks_come_in_order_of_arrival),
+    CASE(locks_left_together),
+    CASE(leases_end),
+    CASE(an_ended_lease_goes_to_the_next),
+    CASE(an_extended_lease_counts_from_now),
+    CASE(patience_ends),
+    CASE(patience_and_lease_end_together),
+    CASE(a_line_has_an_end),
+    CASE(many_are_due_at_once),
+    CASE(locks_in_one_turn),
+    CASE(locks_after_a_restart),
+    CASE(scripts_leave_locks_alone),
     CASE(a_transaction_is_kept_whole),
     CASE(a_transaction_is_taken_back),
     CASE(a_failure_ends_a_transaction),

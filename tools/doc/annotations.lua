@@ -75,12 +75,38 @@ local function add_types(out, page)
   end
 end
 
-local function add_table(out, name)
+local function find_function(model, name)
+  for _, page in ipairs(model.pages) do
+    for _, entry in ipairs(page.functions) do
+      if entry.name == name then
+        return entry
+      end
+    end
+  end
+end
+
+-- What a call of the table itself is: the same as one of its functions.
+local function add_call(out, entry)
+  local params = {}
+  for i, param in ipairs(entry.params) do
+    params[i] = ("%s%s: %s"):format(param.name, param.mark, param.type)
+  end
+  local returns = entry.returns[1] and ": " .. entry.returns[1][1].type or ""
+  add(out, ("---@overload fun(%s)%s"):format(table.concat(params, ", "), returns))
+  add(out, unpack(entry.block.handed_on))
+end
+
+local function add_table(out, model, found)
+  local name = found.name
   if name == "candy" or name == "testing" then
     add(out, "", "---@class " .. name, ("local %s = {}"):format(name))
-  else
-    add(out, "", "---@class " .. name, name .. " = {}")
+    return
   end
+  add(out, "", "---@class " .. name)
+  if found.call then
+    add_call(out, find_function(model, found.call))
+  end
+  add(out, name .. " = {}")
 end
 
 local function add_members(out, page)
@@ -118,7 +144,7 @@ local function render(model, module, who)
     add_types(out, page)
   end
   for _, found in ipairs(choose(model.tables, "name", for_specs)) do
-    add_table(out, found.name)
+    add_table(out, model, found)
   end
   for _, page in ipairs(pages) do
     add_members(out, page)

@@ -19,7 +19,7 @@ local function stub_core()
   })
 end
 
-local frozen_tables = {}
+local frozen_tables = {} -- by contents: what a call of the table itself calls, or true
 
 local function load_library(root)
   local lib = root .. "/host/lib/"
@@ -27,8 +27,8 @@ local function load_library(root)
   local core = stub_core()
   core.files = function() return {} end
   package.loaded["candy.core"] = core
-  require("candy.frozen").freeze = function(contents)
-    frozen_tables[contents] = true
+  require("candy.frozen").freeze = function(contents, _, call)
+    frozen_tables[contents] = call or true
     return contents
   end
   return require("candy")
@@ -71,11 +71,15 @@ local function walk(tables, name, contents, module)
     else
       table.insert(here.members, member(name, key, value, module))
     end
+    if value == frozen_tables[contents] then
+      here.call = name .. "." .. key
+    end
   end
 end
 
 --- Tables that scripts reach, in no order: name ("candy.kv"), module (the one that it is
---- the value of) and members (name, key; functions also path, line and params).
+--- the value of), call (the name of the member that a call of the table itself is) and
+--- members (name, key; functions also path, line and params).
 ---@param root string  the project's folder
 ---@return table[] tables
 function face.tables(root)

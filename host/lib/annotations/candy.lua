@@ -320,11 +320,26 @@ function File:close() end
 
 ---@class candy.LockOptions
 ---@field wait candy.Duration?  how long to wait for it; "10s" by default, 0: not at all
----@field ttl candy.Duration?  after how long it is free again when its holder dies; "30s" by default
+---@field ttl candy.Duration?  how long the lease is, which is renewed while a function runs; "30s" by default
 
+--- A lock that was taken.
 ---@class candy.HeldLock
 ---@field name string
 ---@field token integer  grows with each holder: what a lock guards can refuse a smaller one than it has seen
+local HeldLock = {}
+
+--- Makes the lease longer: it counts from now. Where a function runs in candy.lock.with
+--- that is done by itself. Errors: `lock_lost`, those of the store.
+---@param duration candy.Duration?  the one that it was taken with by default
+---@return boolean? ok
+---@return candy.Error? err
+function HeldLock:extend(duration) end
+
+--- Gives it back. A second time is no error; the end of the job gives back what is held.
+--- Error: `lock_lost`, when the lease had ended before.
+---@return boolean? ok
+---@return candy.Error? err
+function HeldLock:release() end
 
 ---@class candy.SpawnOptions
 ---@field timeout candy.Duration?  how long it may run
@@ -421,6 +436,11 @@ candy.json = {}
 
 ---@class candy.kv
 candy.kv = {}
+
+---@class candy.lock
+---@overload fun(name: string, opts: candy.LockOptions, fn: fun(lock: candy.HeldLock): any): any
+---@overload fun(name: string, fn: fun(lock: candy.HeldLock): any): any
+candy.lock = {}
 
 ---@class candy.log
 candy.log = {}
@@ -1007,13 +1027,33 @@ function candy.file.rename(name, to) end
 ---@return candy.Error? err
 function candy.file.mkdir(name) end
 
---- Runs a function while nobody else holds the lock of that name, in any worker.
+--- Takes the lock of that name, to be held until it is released or the job ends. The
+--- lease is not renewed by itself: past its `ttl` somebody else may hold the lock, unless
+--- it is extended. With `wait = 0` it is tried, without waiting. Errors: `locked` (not
+--- free within `wait`), `lock_reentered` (this job has it already, or waits for it, in
+--- another function too), `too_many_locks` (a job holds and waits for 100 at most),
+--- `lock_crowded` (2,000 are in the line).
+---
+---     local lock, err = candy.lock.acquire("report", { wait = 0, ttl = "1h" })
+---     if not lock then return nil, err end
+---     make_report(lock.token)
+---     lock:release()
+---@param name string  1 to 200 bytes
+---@param opts candy.LockOptions?
+---@return candy.HeldLock? lock
+---@return candy.Error? err
+function candy.lock.acquire(name, opts) end
+
+--- Runs a function while nobody else holds the lock of that name, in any worker. The
+--- lease is renewed while it runs. When the lease ends all the same (the worker stood
+--- still for longer, or the store could not take the renewal), the function is cancelled.
+--- Errors: those of candy.lock.acquire, `lock_lost`.
 ---@param name string  1 to 200 bytes
 ---@param opts candy.LockOptions  may be left out
 ---@param fn fun(lock: candy.HeldLock): any
----@return any ...  what the function returned; nil, err with code `locked` when the lock was not free in time, or `lock_lost` when it could not be renewed
+---@return any ...  what the function returned, or nil, err; what it raised is raised again
 ---@overload fun(name: string, fn: fun(lock: candy.HeldLock): any): any
-function candy.lock(name, opts, fn) end
+function candy.lock.with(name, opts, fn) end
 
 --- Forgets finished jobs and lines of the log past their time (the settings keep.*), and
 --- values whose time is over. The host does so every minute by itself.

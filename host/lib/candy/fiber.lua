@@ -147,6 +147,12 @@ function methods.wait(handle)
   return outcome(strand)
 end
 
+-- Whether the function of a handle has ended, or does within `ms`; without `ms` it is
+-- waited for.
+function fiber.has_ended(handle, ms)
+  return await("handle:wait", own("handle:wait", handle), ms)
+end
+
 --- Cancels the function: what it waits for is given up, and its wait raises; when it has
 --- not begun, it never does. What it spawned is cancelled too.
 function methods.cancel(handle)

@@ -7,9 +7,11 @@ local frozen = {}
 --- Returns a face of `contents` that cannot be written to.
 ---@param contents table
 ---@param name string  as the error says it
-function frozen.freeze(contents, name)
+---@param call function|nil  what it does when it is called itself
+function frozen.freeze(contents, name, call)
   local face = setmetatable({}, {
     __index = contents,
+    __call = call and function(_, ...) return call(...) end,
     __newindex = function(_, key)
       core.misuse(("%s.%s cannot be set: %s is shared by all files and cannot be changed")
         :format(name, tostring(key), name))

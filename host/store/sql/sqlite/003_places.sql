@@ -92,3 +92,21 @@ alter table candy_running_3 rename to candy_running;
 
 alter table candy_job add column turn integer not null default 0;
 alter table candy_job add column batch integer;
+
+-- The lines of locks, in the order of arrival; the first of a line holds the lock. `due`
+-- is the end of its lease, or of its patience while it waits. Tokens are numbers of the
+-- store's sequence. Locks were values of candy_kv before, which have no holders any more.
+create table candy_lock (
+  token integer primary key,
+  workspace text not null,
+  name text not null,
+  job integer not null,
+  ttl_ms integer not null,
+  held integer not null,
+  due integer not null
+);
+
+create unique index candy_lock_line on candy_lock (workspace, name, token);
+create index candy_lock_due on candy_lock (due);
+
+delete from candy_kv where workspace = 'candy:locks';

@@ -22,6 +22,10 @@ insert into candy_dead (id, lease, retry_count, rescues, began_at, finished_at)
 -- name: recover_clear
 delete from candy_running
 
+-- One host has the file: whoever held or waited is gone.
+-- name: recover_locks
+delete from candy_lock
+
 -- The first jobs that a gate keeps back.
 -- name: blocked_first
 select queue, priority, turn, seq, id, lease, retry_count, rescues, held
