@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,19 @@ int64_t clock_wall_ms(void)
 int64_t clock_mono_ns(void)
 {
   return read_clock(CLOCK_MONOTONIC);
+}
+
+/* The largest distance so far between the two clocks, which all threads share. */
+int64_t clock_steady_ms(void)
+{
+  static _Atomic int64_t ahead_ns;
+  if (standing)
+    return atomic_load(standing);
+  int64_t mono = clock_mono_ns(), distance = read_clock(CLOCK_REALTIME) - mono;
+  int64_t before = atomic_load(&ahead_ns);
+  while (distance > before && !atomic_compare_exchange_weak(&ahead_ns, &before, distance))
+    continue;
+  return (mono + (distance > before ? distance : before)) / CLOCK_MS;
 }
 
 int64_t duration_parse(const char *text)

@@ -10,6 +10,11 @@
 
 int64_t clock_wall_ms(void);
 
+/* Wall time for what must go on whatever is done to the wall clock: it follows a clock
+ * that is set forward. Where one is set back it stays ahead, until the program ends, and
+ * neither goes back nor stands still. */
+int64_t clock_steady_ms(void);
+
 /* In a test the wall clock stands still and somebody moves it: from now on it is what is
  * found there. To be called before there are threads. */
 void clock_stand(const _Atomic int64_t *ms);

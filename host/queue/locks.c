@@ -171,7 +171,7 @@ static void look(uv_timer_t *timer)
 
 static void look_at(struct locks *locks, int64_t due)
 {
-  int64_t in = due - clock_wall_ms();
+  int64_t in = due - locks->store->now();
   if (locks->closed)
     return;
   if (due == 0) {
@@ -198,7 +198,7 @@ static void change(struct lock *l, int64_t until)
 static void heed(struct locks *locks, const struct store_lock *op)
 {
   if (op->op.status < 0) {
-    look_at(locks, clock_wall_ms() + AGAIN_MS);
+    look_at(locks, locks->store->now() + AGAIN_MS);
     return;
   }
   for (size_t i = 0; i < op->n_changes; i++) {

@@ -29,7 +29,7 @@ static void watch_next_due(struct queue *q)
     uv_timer_stop(&q->due);
     return;
   }
-  int64_t in = due - clock_wall_ms();
+  int64_t in = due - q->store->now();
   if (in > 60000)
     in = 60000; /* the wall clock may be set meanwhile: look again */
   uv_timer_start(&q->due, came_due, in > 1 ? (uint64_t)in : 1, 0);

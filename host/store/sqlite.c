@@ -4,17 +4,7 @@
 
 #include "base/clock.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-
-int64_t sqlite__now(void)
-{
-  static _Atomic int64_t latest;
-  int64_t now = clock_wall_ms(), before = atomic_load(&latest);
-  while (now > before && !atomic_compare_exchange_weak(&latest, &before, now))
-    continue;
-  return now > before ? now : before;
-}
 
 /* ---- lists ---- */
 
@@ -140,6 +130,7 @@ static void wake(uv_async_t *handle)
 static void init(struct sqlite *store, uv_loop_t *loop, const struct store_config *config)
 {
   store->base.backend = &store_sqlite;
+  store->base.now = clock_steady_ms;
   store->config = *config;
   sqlite__list_init(&store->submitted);
   sqlite__list_init(&store->writes);

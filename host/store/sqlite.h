@@ -306,9 +306,6 @@ void sqlite__list_move(struct sqlite_list *to, struct sqlite_list *from); /* to 
 void sqlite__hold(struct sqlite *store);
 void sqlite__let_go(struct sqlite *store);
 
-/* The store's clock: the machine's, but never earlier than it was. */
-int64_t sqlite__now(void);
-
 /* sqlite_turn.c */
 int sqlite__writer_open(struct sqlite *store, struct err *err);
 void sqlite__writer_close(struct sqlite_writer *w);

@@ -2,6 +2,7 @@
  * key that was deleted and set again never has an old version. */
 #include "store/sqlite.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <inttypes.h>
@@ -167,7 +168,7 @@ static int list(struct sqlite_conn *c, struct store_kv *kv, int64_t now, struct 
 int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err)
 {
   struct store_kv *kv = (struct store_kv *)op;
-  int64_t now = sqlite__now();
+  int64_t now = clock_steady_ms();
   return kv->verb == STORE_KV_LIST ? list(c, kv, now, err) : look(c, kv, now, err);
 }
 

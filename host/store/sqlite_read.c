@@ -230,7 +230,7 @@ int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *e
       at_most(stats->counts[STORE_AVAILABLE] + blocked, COUNTED);
   if (find_oldest(c, &since, err) < 0)
     return -1;
-  int64_t age = sqlite__now() - since;
+  int64_t age = clock_steady_ms() - since;
   if (since)
     stats->oldest_available_ms = age > 0 ? age : 0;
   return 0;

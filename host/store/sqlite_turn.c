@@ -299,7 +299,7 @@ static void run_turn(struct turn *t)
 {
   struct sqlite_writer *w = t->w;
   struct err err = {0};
-  w->now = sqlite__now();
+  w->now = clock_steady_ms();
   w->memory.names = w->names.n;
   w->types_before = w->memory.types;
   t->before = w->memory;

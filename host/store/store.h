@@ -547,6 +547,7 @@ struct store_backend {
 struct store {
   const struct store_backend *backend;
   int64_t next_due; /* when the next scheduled job comes due; 0: none. Kept after turns */
+  int64_t (*now)(void);        /* the store's clock, which does not go back */
   uv_prepare_t *flusher;       /* store.c's */
   struct store_watch *watches; /* the same */
 };
