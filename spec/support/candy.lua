@@ -287,7 +287,8 @@ local function write_scripts(folder, scripts)
 end
 
 --- Starts `candy run` without waiting for it to be ready. options: folder (a new one by
---- default), scripts {name = text}, args, env, forget_err.
+--- default), scripts {name = text}, args, env, forget_err, under (a command that runs
+--- it).
 function candy.launch(options)
   options = options or {}
   local folder = options.folder or candy.folder()
@@ -301,7 +302,15 @@ function candy.launch(options)
   for name, value in pairs(options.env or {}) do
     env[name] = value
   end
-  local process = candy.spawn(candy.program, args, { cwd = folder, env = env,
+  local command = { candy.program }
+  if options.under then
+    command = options.under
+    table.insert(args, 1, candy.program)
+  end
+  for i = #command, 2, -1 do
+    table.insert(args, 1, command[i])
+  end
+  local process = candy.spawn(command[1], args, { cwd = folder, env = env,
     forget_err = options.forget_err })
   return setmetatable({ process = process, pid = process.pid, folder = folder,
     data = folder .. "/data", scripts = folder .. "/scripts", logs = env.CANDY_LOG_FOLDER,

@@ -38,11 +38,16 @@ local SCRIPT = [[
   end)
 ]]
 
+-- What each of these specs' programs can be told by, also beside another run of them.
+local function number(n)
+  return tostring(uv.os_getpid() * 10 + n)
+end
+
 local function start(options)
   options = options or {}
   options.workers = 1
   options.scripts = { ["a.lua"] = SCRIPT }
-  options.env = { CANDY_PROCESS_ALLOW = "sh", CANDY_WORKER_STALL = "300ms",
+  options.env = { CANDY_PROCESS_ALLOW = "sh", CANDY_WORKER_STALL = "1s",
     CANDY_STOP_GRACE = "200ms",
     CANDY_PROCESS_MEMORY = "512mb", CANDY_FILE_JOB_MAX = "2mb" }
   return candy.start(options)
@@ -75,42 +80,42 @@ describe("programs and files of jobs", function()
   end)
 
   it("end with a worker that is killed for standing still", function()
-    local job = host:wait(host:push("stall", { n = "7201" }))
+    local job = host:wait(host:push("stall", { n = number(1) }))
     assert.equal("dead", job.state)
-    processes.wait("sleep 7201", 0)
+    processes.wait("sleep " .. number(1), 0)
     wait_clean(host)
   end)
 
   it("end with a worker that dies", function()
-    host:push("hold", { n = "7202" })
-    processes.wait("sleep 7202", 3)
+    host:push("hold", { n = number(2) })
+    processes.wait("sleep " .. number(2), 3)
     uv.kill(host:workers()[1], "sigkill")
-    processes.wait("sleep 7202", 0)
+    processes.wait("sleep " .. number(2), 0)
     wait_clean(host)
   end)
 
   it("end even when they kill the worker, and what stands between", function()
-    host:push("treason", { n = "7203" })
+    host:push("treason", { n = number(3) })
     host:wait_log("SIGKILL")
-    processes.wait("sleep 7203", 0)
+    processes.wait("sleep " .. number(3), 0)
     wait_clean(host)
   end)
 
   it("end with the host, and the next one removes the rest", function()
-    host:push("hold", { n = "7204" })
-    processes.wait("sleep 7204", 3)
+    host:push("hold", { n = number(4) })
+    processes.wait("sleep " .. number(4), 3)
     host:stop("sigkill")
-    processes.wait("sleep 7204", 0)
+    processes.wait("sleep " .. number(4), 0)
     assert.equal(1, entries(host.data .. "/tmp"))
     host = host:again({ workers = 1 })
     wait_clean(host)
   end)
 
   it("end with a host that is stopped", function()
-    host:push("hold", { n = "7205" })
-    processes.wait("sleep 7205", 3)
+    host:push("hold", { n = number(5) })
+    processes.wait("sleep " .. number(5), 3)
     assert.equal(0, (host:stop()))
-    processes.wait("sleep 7205", 0)
+    processes.wait("sleep " .. number(5), 0)
   end)
 
   it("have the limits that are set", function()
