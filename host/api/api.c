@@ -15,9 +15,18 @@ static const struct route routes[] = {
     {"GET", "/tasks", api_list},
     {"POST", "/tasks/retry", api_retry_many},
     {"POST", "/tasks/purge", api_purge_many},
+    {"POST", "/tasks/cancel", api_cancel_many},
     {"GET", "/tasks/:id", api_get},
     {"POST", "/tasks/:id/retry", api_retry},
+    {"POST", "/tasks/:id/cancel", api_cancel},
+    {"PATCH", "/tasks/:id", api_edit},
+    {"GET", "/queues", api_queues},
+    {"POST", "/queues/:queue/pause", api_pause_queue},
+    {"POST", "/queues/:queue/resume", api_resume_queue},
+    {"GET", "/audit", api_audit},
     {"GET", "/definitions", api_definitions},
+    {"POST", "/definitions/:task/pause", api_pause_task},
+    {"POST", "/definitions/:task/resume", api_resume_task},
     {"GET", "/crons", api_crons},
     {"GET", "/logs", api_logs},
     {"GET", "/logs/:id", api_log},
@@ -56,13 +65,25 @@ static bool is_open(const char *path)
          strcmp(path, "/readyz") == 0;
 }
 
+/* The name of the key that was sent, or NULL when none was that is known. */
+static const char *key_of(const struct api *a, const struct http_request *req)
+{
+  const char *given = http_header(req, "Authorization");
+  if (!given || strncasecmp(given, "Bearer ", 7) != 0)
+    return NULL;
+  return keys_check(a->parts.keys, given + 7 + strspn(given + 7, " "));
+}
+
+const char *api__who(const struct api *a, struct http_request *req)
+{
+  const char *key = req->local ? NULL : key_of(a, req);
+  return key ? key : "local";
+}
+
 static bool may_enter(const struct api *a, struct http_request *req)
 {
   const char *given = http_header(req, "Authorization");
-  if (req->local || is_open(req->path))
-    return true;
-  if (given && strncasecmp(given, "Bearer ", 7) == 0 &&
-      keys_check(a->parts.keys, given + 7 + strspn(given + 7, " ")))
+  if (req->local || is_open(req->path) || key_of(a, req))
     return true;
   http_set_header(req, "WWW-Authenticate", "Bearer realm=\"candy\"");
   http_problem(req, 401, given ? "bad_key" : "key_required",

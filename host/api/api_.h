@@ -17,6 +17,9 @@ struct api {
 /* api.c: answers that several routes give */
 void api__store_problem(struct http_request *req, const struct err *err);
 
+/* Who asks, for what is kept of it: the name of the key, or "local". */
+const char *api__who(const struct api *api, struct http_request *req);
+
 /* api_jobs.c: answers 404 when there is no such job, else by `other`, or (NULL) with the
  * job in full. */
 void api__answer_job(struct api *api, struct http_request *req, int64_t id,
@@ -55,6 +58,15 @@ void api_push(struct http_request *req, void *arg);
 void api_list(struct http_request *req, void *arg);
 void api_get(struct http_request *req, void *arg);
 void api_retry(struct http_request *req, void *arg);
+void api_queues(struct http_request *req, void *arg);
+void api_pause_queue(struct http_request *req, void *arg);
+void api_resume_queue(struct http_request *req, void *arg);
+void api_pause_task(struct http_request *req, void *arg);
+void api_resume_task(struct http_request *req, void *arg);
+void api_audit(struct http_request *req, void *arg);
+void api_edit(struct http_request *req, void *arg);
+void api_cancel(struct http_request *req, void *arg);
+void api_cancel_many(struct http_request *req, void *arg);
 void api_retry_many(struct http_request *req, void *arg);
 void api_purge_many(struct http_request *req, void *arg);
 void api_health(struct http_request *req, void *arg);

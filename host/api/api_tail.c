@@ -85,7 +85,7 @@ static void timer_closed(uv_handle_t *handle)
 static void end(struct tail *t)
 {
   t->api->tails--;
-  store_unwatch_logs(t->api->parts.store, &t->watch);
+  store_unwatch(t->api->parts.store, &t->watch);
   uv_close((uv_handle_t *)&t->timer, timer_closed);
 }
 
@@ -206,7 +206,7 @@ static void start(struct tail *t)
   a->tails++;
   t->after = read_after(t->req);
   t->watch = (struct store_watch){.logged = logged, .arg = t};
-  store_watch_logs(a->parts.store, &t->watch);
+  store_watch(a->parts.store, &t->watch);
   uv_timer_init(a->parts.loop, &t->timer);
   t->timer.data = t;
   look(t);

@@ -1,4 +1,5 @@
-/* `candy retry` and `candy purge`: jobs by their ids, or all that filters choose. */
+/* `candy cancel`, `candy retry` and `candy purge`: jobs by their ids, or all that filters
+ * choose, which --preview counts without doing anything. */
 #include "cli/cli.h"
 
 #include <inttypes.h>
@@ -14,13 +15,17 @@ static const char *const filters[] = {"state", "type", "queue", "tag", "search"}
 #define ROUND   10000 /* jobs that the host handles at a time, to stay free for others */
 
 struct bulk {
-  const char *target;
+  const char *verb;
   const char *done;
+  const char *state; /* of those that are chosen where nobody says it */
   bool repeats; /* until none is left; jobs that are retried may die as fast as we ask */
 };
 
-static const struct bulk retry = {"/tasks/retry", "retried", false};
-static const struct bulk purge = {"/tasks/purge", "purged", true};
+#define LIVING "scheduled,available,retryable,pending,running"
+
+static const struct bulk cancel = {"cancel", "cancelled", LIVING, true};
+static const struct bulk retry = {"retry", "retried", "dead", false};
+static const struct bulk purge = {"purge", "purged", "dead", true};
 
 static bool has_filter(const struct cli_args *args)
 {
@@ -46,8 +51,7 @@ static int check(const struct cli_args *args)
   if (args->n_words && has_filter(args))
     return cli_fail(CLI_USAGE, "ids and filters exclude each other");
   if (!args->n_words && !has_filter(args))
-    return cli_fail(CLI_USAGE, "which jobs? Give ids, a filter such as --type, or --all "
-                               "for every dead job");
+    return cli_fail(CLI_USAGE, "which jobs? Give ids, a filter such as --type, or --all");
   return check_filters(args);
 }
 
@@ -56,9 +60,13 @@ static json_t *word(const char *text)
   return jx_string(text, strlen(text));
 }
 
-static json_t *choose(const struct cli_args *args)
+static json_t *choose(const struct cli_args *args, const struct bulk *bulk)
 {
   json_t *chosen = json_pack("{s:i}", "max", ROUND);
+  if (cli_option(args, "preview"))
+    json_object_set_new(chosen, "preview", json_true());
+  if (cli_option(args, "reason"))
+    json_object_set_new(chosen, "reason", word(cli_option(args, "reason")));
   if (args->n_words) {
     json_t *ids = json_array();
     for (size_t i = 0; i < args->n_words; i++)
@@ -66,7 +74,7 @@ static json_t *choose(const struct cli_args *args)
     json_object_set_new(chosen, "ids", ids);
     return chosen;
   }
-  json_object_set_new(chosen, "state", json_string("dead"));
+  json_object_set_new(chosen, "state", json_string(bulk->state));
   for (size_t i = 0; i < FILTERS; i++)
     if (cli_option(args, filters[i]))
       json_object_set_new(chosen, filters[i], word(cli_option(args, filters[i])));
@@ -93,9 +101,45 @@ static int one_round(struct conf *conf, const struct bulk *bulk, const struct bu
                      int64_t *count)
 {
   struct ask ask;
-  int code = ask_host_patiently(&ask, conf, "POST", bulk->target, body);
+  char target[32];
+  snprintf(target, sizeof target, "/tasks/%s", bulk->verb);
+  int code = ask_host_patiently(&ask, conf, "POST", target, body);
   *count = jx_int(ask.json, "count", 0);
   ask_fini(&ask);
+  return code;
+}
+
+static int preview(struct conf *conf, const struct cli_args *args,
+                   const struct bulk *bulk, const struct buf *body)
+{
+  struct ask ask;
+  char target[32];
+  snprintf(target, sizeof target, "/tasks/%s", bulk->verb);
+  int code = ask_host_patiently(&ask, conf, "POST", target, body);
+  int64_t count = jx_int(ask.json, "count", 0);
+  if (code == CLI_OK && args->json)
+    ask_print(&ask);
+  else if (code == CLI_OK)
+    printf("%s%" PRId64 " %s would be %s\n",
+           jx_bool(ask.json, "more", false) ? "at least " : "", count,
+           count == 1 ? "job" : "jobs", bulk->done);
+  ask_fini(&ask);
+  return code;
+}
+
+static int run_rounds(struct conf *conf, const struct cli_args *args,
+                      const struct bulk *bulk, const struct buf *body)
+{
+  int64_t count, total = 0;
+  int code;
+  do {
+    code = one_round(conf, bulk, body, &count);
+    total += count;
+  } while (code == CLI_OK && bulk->repeats && count == ROUND);
+  if (code == CLI_OK || total > 0) {
+    int told = tell(args, bulk, total);
+    code = code == CLI_OK ? told : code;
+  }
   return code;
 }
 
@@ -103,48 +147,65 @@ static int run_bulk(struct conf *conf, const struct cli_args *args,
                     const struct bulk *bulk)
 {
   struct buf body = {0};
-  int64_t count, total = 0;
   int code = check(args);
   if (code != CLI_OK)
     return code;
-  json_t *chosen = choose(args);
+  json_t *chosen = choose(args, bulk);
   jx_append(&body, chosen);
   json_decref(chosen);
-  do {
-    code = one_round(conf, bulk, &body, &count);
-    total += count;
-  } while (code == CLI_OK && bulk->repeats && count == ROUND);
-  if (code == CLI_OK || total > 0) {
-    int told = tell(args, bulk, total);
-    code = code == CLI_OK ? told : code;
-  }
+  code = cli_option(args, "preview") ? preview(conf, args, bulk, &body)
+                                     : run_rounds(conf, args, bulk, &body);
   buf_fini(&body);
   return code;
 }
 
+static void tell_one(const struct ask *ask, const struct bulk *bulk)
+{
+  if (json_is_object(json_object_get(ask->json, "cancelling")))
+    printf("job %s runs and was told to end\n", jx_str(ask->json, "id", "?"));
+  else
+    printf("1 job %s\n", bulk->done);
+}
+
 /* One id is asked for by itself, since then the host says why it refuses. */
-static int retry_one(struct conf *conf, const struct cli_args *args)
+static int run_one(struct conf *conf, const struct cli_args *args,
+                   const struct bulk *bulk)
 {
   struct ask ask;
-  struct buf target = {0};
+  struct buf target = {0}, body = {0};
+  const char *reason = cli_option(args, "reason");
+  json_t *request = reason ? json_pack("{s:o}", "reason", word(reason)) : json_object();
   buf_puts(&target, "/tasks/");
   ask_escape(&target, args->words[0]);
-  buf_puts(&target, "/retry");
-  int code = ask_host(&ask, conf, "POST", target.data, NULL);
+  buf_printf(&target, "/%s", bulk->verb);
+  jx_append(&body, request);
+  int code = ask_host(&ask, conf, "POST", target.data, &body);
   if (code == CLI_OK && args->json)
     ask_print(&ask);
   else if (code == CLI_OK)
-    puts("1 job retried");
+    tell_one(&ask, bulk);
   ask_fini(&ask);
+  json_decref(request);
   buf_fini(&target);
+  buf_fini(&body);
   return code;
+}
+
+static int run(struct conf *conf, const struct cli_args *args, const struct bulk *bulk)
+{
+  if (args->n_words == 1 && !has_filter(args) && !cli_option(args, "preview"))
+    return run_one(conf, args, bulk);
+  return run_bulk(conf, args, bulk);
+}
+
+int cmd_cancel(struct conf *conf, const struct cli_args *args)
+{
+  return run(conf, args, &cancel);
 }
 
 int cmd_retry(struct conf *conf, const struct cli_args *args)
 {
-  if (args->n_words == 1 && !has_filter(args))
-    return retry_one(conf, args);
-  return run_bulk(conf, args, &retry);
+  return run(conf, args, &retry);
 }
 
 int cmd_purge(struct conf *conf, const struct cli_args *args)

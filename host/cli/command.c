@@ -18,6 +18,7 @@ static const struct cli_flag enqueue_flags[] = {
     {"tag", "TAG", true, "a tag to find it by; may be repeated"},
     {"key", "KEY", false, "the key that limits and order go by"},
     {"max-retries", "N", false, "how often it may be retried"},
+    {"deadline", "TIME", false, "it is to have ended in 30m, or at a time"},
     {"wait", NULL, false, "wait until it has ended and print its result"},
     {"timeout", "TIME", false, "wait no longer than that"},
     {NULL, NULL, false, NULL},
@@ -55,6 +56,36 @@ static const struct cli_flag logs_flags[] = {
 static const struct cli_flag bulk_flags[] = {
     FILTERS,
     {"all", NULL, false, "all dead jobs, where no filter is given"},
+    {"preview", NULL, false, "count them, and do nothing"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag cancel_flags[] = {
+    FILTERS,
+    {"all", NULL, false, "all jobs that wait or run, where no filter is given"},
+    {"reason", "TEXT", false, "why, for those who look at the jobs"},
+    {"preview", NULL, false, "count them, and do nothing"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag pause_flags[] = {
+    {"task", NULL, false, "NAME is a task, not a queue"},
+    {"reason", "TEXT", false, "why, for those who look at it"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag resume_flags[] = {
+    {"task", NULL, false, "NAME is a task, not a queue"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag edit_flags[] = {
+    {"payload", "JSON", false, "another payload; @FILE reads it, - from standard input"},
+    {"delay", "TIME", false, "run it so much later: 30s, 5m; 0s is now"},
+    {"run-at", "TIME", false, "run it at 2026-11-22T08:00:00Z, or at milliseconds"},
+    {"priority", "N", false, "smaller runs first"},
+    {"queue", "NAME", false, "another queue"},
+    {"tag", "TAG", true, "its tags in place of those that it has; may be repeated"},
     {NULL, NULL, false, NULL},
 };
 
@@ -96,9 +127,25 @@ const struct cli_command command_table[] = {
      .least = 1,
      .most = 1,
      .run = cmd_job},
+    {.name = "edit",
+     .operands = "ID",
+     .summary = "change a job that waits",
+     .flags = edit_flags,
+     .least = 1,
+     .most = 1,
+     .run = cmd_edit},
+    {.name = "cancel",
+     .operands = "[ID...]",
+     .summary = "end jobs that wait or run",
+     .details =
+         "By id, or all that the filters choose. One that runs is told, and ended\n"
+         "from outside when it goes on for longer than its cancel_grace.",
+     .flags = cancel_flags,
+     .most = SIZE_MAX,
+     .run = cmd_cancel},
     {.name = "retry",
      .operands = "[ID...]",
-     .summary = "put dead jobs back into the queue",
+     .summary = "put dead or cancelled jobs back into the queue",
      .details = "By id, or all that the filters choose; --state is dead where not given.",
      .flags = bulk_flags,
      .most = SIZE_MAX,
@@ -110,6 +157,24 @@ const struct cli_command command_table[] = {
      .flags = bulk_flags,
      .most = SIZE_MAX,
      .run = cmd_purge},
+    {.name = "queues",
+     .operands = "",
+     .summary = "list the queues, what is in them, and what rests",
+     .run = cmd_queues},
+    {.name = "pause",
+     .operands = "NAME",
+     .summary = "let a queue or a task rest; what runs goes on",
+     .flags = pause_flags,
+     .least = 1,
+     .most = 1,
+     .run = cmd_pause},
+    {.name = "resume",
+     .operands = "NAME",
+     .summary = "let a queue or a task that rests go on",
+     .flags = resume_flags,
+     .least = 1,
+     .most = 1,
+     .run = cmd_resume},
     {.name = "logs",
      .operands = "",
      .summary = "show the log, newest lines last, and follow it",

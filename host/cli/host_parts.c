@@ -50,8 +50,8 @@ static void ended(void *arg, const struct store_job *job, const struct store_fin
   log_ended(job, end);
   if (test)
     test->ended(test->arg, job, end);
-  if (end->outcome == STORE_FAIL)
-    emit_dead(arg, job, end->error);
+  if (end->became == STORE_DEAD)
+    emit_dead(arg, job, end->reason.len ? end->reason.data : end->error);
 }
 
 static void log_trouble(void *arg, const struct err *err)

@@ -160,6 +160,7 @@ static void print_job(const json_t *job)
   print_attempt_count(job);
   print_time(job, "created", "created_at");
   print_time(job, "run at", "run_at");
+  print_time(job, "deadline", "deadline");
   print_time(job, "finished", "finished_at");
   print_progress(job);
   print_json(job, "payload");

@@ -43,9 +43,10 @@ struct queue_keep queue_keep_of(const struct conf *c)
 
 struct pool_settings pool_settings_of(const struct conf *c)
 {
-  return (struct pool_settings){.slots = (int)c->worker_slots,
-                                .stall_ms = c->worker_stall,
-                                .defaults = {(int)c->task_max_retries, c->task_timeout},
-                                .keep = queue_keep_of(c),
-                                .told = told(c)};
+  return (struct pool_settings){
+      .slots = (int)c->worker_slots,
+      .stall_ms = c->worker_stall,
+      .defaults = {(int)c->task_max_retries, c->task_timeout, c->task_cancel_grace},
+      .keep = queue_keep_of(c),
+      .told = told(c)};
 }

@@ -54,6 +54,8 @@ static const char *outcome_of(const struct store_finish *end)
       [STORE_OK] = "completed",     [STORE_RETRY] = "retryable",
       [STORE_FAIL] = "dead",        [STORE_SNOOZE] = "snoozed",
       [STORE_RELEASE] = "released", [STORE_RESCUE] = "rescued"};
+  if (end->became == STORE_CANCELLED || end->became == STORE_DEAD)
+    return store_state_names[end->became];
   return names[end->outcome];
 }
 
@@ -71,14 +73,14 @@ void testing__ended(void *arg, const struct store_job *job,
   if (!run->handed || job->id != run->id)
     return;
   run->handed = false;
-  if (end->outcome == STORE_RELEASE || end->outcome == STORE_RESCUE)
+  if (end->became == STORE_AVAILABLE)
     return; /* its worker left before: again */
-  json_array_append_new(run->ended,
-                        json_pack("{s:o, s:s, s:i, s:s, s:I, s:o, s:o}", "id",
-                                  jx_id(job->id), "type", job->type, "attempt",
-                                  job->retry_count + 1, "outcome", outcome_of(end),
-                                  "delay_ms", (json_int_t)end->delay_ms, "result",
-                                  json_of(end->result), "error", json_of(end->error)));
+  json_array_append_new(
+      run->ended,
+      json_pack("{s:o, s:s, s:i, s:s, s:I, s:o, s:o}", "id", jx_id(job->id), "type",
+                job->type, "attempt", job->retry_count + 1, "outcome", outcome_of(end),
+                "delay_ms", (json_int_t)end->delay_ms, "result", json_of(end->result),
+                "error", json_of(end->reason.len ? end->reason.data : end->error)));
 }
 
 /* ---- claims ---- */

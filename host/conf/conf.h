@@ -34,6 +34,7 @@ struct conf {
   int64_t worker_result_max;
   int64_t task_timeout;
   int64_t task_max_retries;
+  int64_t task_cancel_grace;
   int64_t keep_completed;
   int64_t keep_dead;
   int64_t keep_logs;

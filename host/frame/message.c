@@ -106,3 +106,25 @@ int message_get_answer(const char *bytes, size_t len, struct message_answer *m)
   m->body = wire_text(&r);
   return whole(&r);
 }
+
+void message_put_cancel(struct buf *b, const struct message_cancel *m)
+{
+  wire_put_u32(b, m->cell);
+  wire_put_i64(b, m->id);
+  wire_put_i64(b, m->lease);
+  wire_put_i64(b, m->grace_ms);
+  put(b, &m->code);
+  put(b, &m->message);
+}
+
+int message_get_cancel(const char *bytes, size_t len, struct message_cancel *m)
+{
+  struct wire_reader r = {bytes, bytes + len, false};
+  m->cell = wire_u32(&r);
+  m->id = wire_i64(&r);
+  m->lease = wire_i64(&r);
+  m->grace_ms = wire_i64(&r);
+  m->code = wire_text(&r);
+  m->message = wire_text(&r);
+  return whole(&r);
+}

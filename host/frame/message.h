@@ -6,8 +6,10 @@
  *   ANSWER   to a request               REQUEST  something durable is wanted (JSON)
  *   DRAIN    finish, then leave         LOG      a line (JSON)
  *   PING     turn your loop             REPLACE  this worker wants to leave (memory)
+ *   CANCEL   a begun job is to end
  *
- * DRAIN, PING and REPLACE are control frames: they overtake what waits to be sent.
+ * DRAIN, PING, CANCEL and REPLACE are control frames: they overtake what waits to be
+ * sent.
  */
 #ifndef CANDY_FRAME_MESSAGE_H
 #define CANDY_FRAME_MESSAGE_H
@@ -26,6 +28,7 @@ enum message_kind {
   MESSAGE_LOG,
   MESSAGE_REPLACE,
   MESSAGE_PING,
+  MESSAGE_CANCEL,
 };
 
 struct message_job {
@@ -70,15 +73,24 @@ struct message_answer {
   struct wire_text body; /* JSON */
 };
 
+struct message_cancel {
+  uint32_t cell;
+  int64_t id, lease;
+  int64_t grace_ms;               /* for its last words */
+  struct wire_text code, message; /* why */
+};
+
 void message_put_job(struct buf *b, const struct message_job *m);
 void message_put_done(struct buf *b, const struct message_done *m);
 void message_put_request(struct buf *b, const struct message_request *m);
 void message_put_answer(struct buf *b, const struct message_answer *m);
+void message_put_cancel(struct buf *b, const struct message_cancel *m);
 
 /* Return 0, or -1 when the bytes are not such a message. Texts point into the bytes. */
 int message_get_job(const char *bytes, size_t len, struct message_job *m);
 int message_get_done(const char *bytes, size_t len, struct message_done *m);
 int message_get_request(const char *bytes, size_t len, struct message_request *m);
 int message_get_answer(const char *bytes, size_t len, struct message_answer *m);
+int message_get_cancel(const char *bytes, size_t len, struct message_cancel *m);
 
 #endif

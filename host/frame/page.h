@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PAGE_CELLS   4096
-#define PAGE_VERSION 1
+#define PAGE_VERSION 2
 
 enum page_cell_state {
   PAGE_FREE,
@@ -37,8 +37,9 @@ enum page_busy { /* what `current` counts in */
 
 struct page_cell {
   _Atomic uint32_t state;
-  uint32_t unused;
-  _Atomic int64_t began_ns; /* monotonic; set before the state becomes BEGUN */
+  _Atomic uint32_t cancelled; /* set by the host, for Lua that never lets the loop turn */
+  _Atomic int64_t began_ns;   /* monotonic; set before the state becomes BEGUN */
+  _Atomic int64_t beat_ns;    /* the job's last heartbeat, monotonic; 0: none yet */
 };
 
 struct page {

@@ -73,12 +73,16 @@ static void put_details(struct buf *b, const struct log_entry *e)
 
 static void put_end(struct buf *b, const struct log_entry *e)
 {
-  static const char *const signs[] = {
-      [LOG_COMPLETED] = "✓", [LOG_RETRY] = "✗", [LOG_DEAD] = "☠", [LOG_RESCUED] = "↻"};
+  static const char *const signs[] = {[LOG_COMPLETED] = "✓",
+                                      [LOG_RETRY] = "✗",
+                                      [LOG_DEAD] = "☠",
+                                      [LOG_RESCUED] = "↻",
+                                      [LOG_CANCELLED] = "⊘"};
   static const char *const fates[] = {[LOG_COMPLETED] = "",
                                       [LOG_RETRY] = " will be retried",
                                       [LOG_DEAD] = " **is dead**",
-                                      [LOG_RESCUED] = " lost its worker and goes back"};
+                                      [LOG_RESCUED] = " lost its worker and goes back",
+                                      [LOG_CANCELLED] = " was cancelled"};
   buf_printf(b, "%s ", signs[e->event]);
   put_job(b, e);
   buf_puts(b, fates[e->event]);

@@ -61,7 +61,9 @@ static void say_end(const char *event, enum log_level level, const struct store_
   put_text(&b, "workspace", job->workspace);
   trace_of_job(made, job->id);
   put_text(&b, "trace", job->trace ? job->trace : made);
-  if (end->error && end->outcome != STORE_OK)
+  if (end->reason.len)
+    buf_printf(&b, ",\"error\":%s", end->reason.data);
+  else if (end->error && end->outcome != STORE_OK)
     buf_printf(&b, ",\"error\":%s", end->error);
   put(&b);
 }
@@ -152,7 +154,9 @@ void log_ended(const struct store_job *job, const struct store_finish *end)
 {
   if (end->outcome == STORE_OK && ends.loop && log__wants(LOG_INFO))
     count_success(job, end);
-  else if (end->outcome == STORE_FAIL)
+  else if (end->became == STORE_CANCELLED && log__wants(LOG_INFO))
+    say_end("cancelled", LOG_INFO, job, end);
+  else if (end->became == STORE_DEAD)
     say_end("dead", LOG_ERROR, job, end);
   else if (end->outcome == STORE_RETRY && log__wants(LOG_WARN))
     say_end("retry", LOG_WARN, job, end);

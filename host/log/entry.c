@@ -15,13 +15,15 @@
 const char *const log__levels[] = {"debug", "info", "warn", "error"};
 
 /* Indexed by enum log_event: as "event" names them, and as a message begins. */
-static const char *const events[] = {"", "completed", "more", "retry", "dead", "rescued"};
+static const char *const events[] = {"",     "completed", "more",     "retry",
+                                     "dead", "rescued",   "cancelled"};
 static const char *const begins[] = {"",
                                      "job completed",
                                      "",
                                      "job failed, will be retried: ",
                                      "job is dead: ",
-                                     "job lost its worker, goes back: "};
+                                     "job lost its worker, goes back: ",
+                                     "job cancelled: "};
 
 enum log_level log__level(const char *name, enum log_level fallback)
 {

@@ -16,7 +16,15 @@
 #include <stdbool.h>
 
 /* What a line tells of a job; LOG_PLAIN: nothing that the diary takes. */
-enum log_event { LOG_PLAIN, LOG_COMPLETED, LOG_MORE, LOG_RETRY, LOG_DEAD, LOG_RESCUED };
+enum log_event {
+  LOG_PLAIN,
+  LOG_COMPLETED,
+  LOG_MORE,
+  LOG_RETRY,
+  LOG_DEAD,
+  LOG_RESCUED,
+  LOG_CANCELLED
+};
 
 struct log_entry {
   int64_t time; /* ms since 1970 */

@@ -52,7 +52,7 @@ static int take(lua_State *L)
       continue;
     }
     entry_mark(w, PAGE_JOB, job->m.cell);
-    slot_begin(s, job, task->timeout_ms);
+    slot_begin(s, job, task);
     if (prepare(s, task)) {
       push_object(L, s);
       return 2;
@@ -263,6 +263,24 @@ static int job_snooze(lua_State *L)
   return 1;
 }
 
+/* job_cancelled(job) -> false | true, why */
+static int job_cancelled(lua_State *L)
+{
+  const char *why = slot_cancelled(check_job(L));
+  lua_pushboolean(L, why != NULL);
+  if (!why)
+    return 1;
+  lua_pushstring(L, why);
+  return 2;
+}
+
+/* job_beat(job) */
+static int job_beat(lua_State *L)
+{
+  slot_beat(check_job(L));
+  return 0;
+}
+
 /* job_meta() -> the metatable of job objects, to be filled */
 static int job_meta(lua_State *L)
 {
@@ -278,6 +296,8 @@ static const luaL_Reg functions[] = {
     {"job_write", job_write},
     {"job_child", job_child},
     {"job_snooze", job_snooze},
+    {"job_cancelled", job_cancelled},
+    {"job_beat", job_beat},
     {NULL, NULL},
 };
 

@@ -47,14 +47,19 @@ static int check_schema(lua_State *L)
   return 1;
 }
 
-/* task(name, function, timeout in ms or nil, compiled schema or nil) */
+/* task(name, function, timeout in ms or nil, compiled schema or nil, heartbeat in ms or
+ * nil) */
 static int add(lua_State *L)
 {
   struct worker *w = worker_of(L);
   const char *name = luaL_checkstring(L, 1);
-  int64_t timeout = (int64_t)luaL_optnumber(L, 3, (lua_Number)w->settings.timeout_ms);
   struct schema **box = lua_isnoneornil(L, 4) ? NULL : luaL_checkudata(L, 4, SCHEMA);
-  tasks_add(w->tasks, L, name, 2, timeout, box ? *box : NULL);
+  struct task task = {
+      .timeout_ms = (int64_t)luaL_optnumber(L, 3, (lua_Number)w->settings.timeout_ms),
+      .heartbeat_ms = (int64_t)luaL_optnumber(L, 5, 0),
+      .schema = box ? *box : NULL,
+  };
+  tasks_add(w->tasks, L, name, 2, &task);
   if (box)
     *box = NULL;
   return 0;

@@ -116,11 +116,8 @@ static int is_test(lua_State *L)
 static int answer(lua_State *L)
 {
   struct fiber *f = worker_of(L)->fiber;
-  char duration[32];
   struct err err;
-  if (f->slot->timed_out)
-    return core_misuse(L, "timed out after %s",
-                       duration_format(f->slot->timeout_ms, duration));
+  slot_check(L, f->slot);
   if (f->cancelled)
     return core_misuse(L, "cancelled");
   if (!f->answered)

@@ -56,8 +56,10 @@ static void fail(struct slot *s, enum message_outcome outcome)
 void outcome_raised(struct slot *s)
 {
   struct failure *f = &s->worker->failure;
-  if (s->timed_out)
+  if (s->stop == SLOT_TIMED_OUT)
     strcpy(f->code, "timeout");
+  else if (s->stop == SLOT_SILENT)
+    strcpy(f->code, "heartbeat_lost");
   fail(s, f->permanent ? MESSAGE_PERMANENT : MESSAGE_FAILED);
 }
 

@@ -193,6 +193,22 @@ static void on_answer(struct worker *w, const char *body, size_t len)
     fiber_answer(w, &answer);
 }
 
+/* A job that has ended meanwhile, or whose cell is another one's by now, is left alone.
+ */
+static void on_cancel(struct worker *w, const char *body, size_t len)
+{
+  struct message_cancel m;
+  if (message_get_cancel(body, len, &m) < 0) {
+    run_end(w, "the host sent a cancellation that cannot be read");
+    return;
+  }
+  for (uint32_t i = 0; i < w->settings.slots; i++) {
+    struct slot *s = &w->slots[i];
+    if (s->job && s->job->m.id == m.id && s->job->m.lease == m.lease)
+      slot_cancel(s, &m);
+  }
+}
+
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
 {
   struct worker *w = arg;
@@ -210,6 +226,8 @@ static void on_message(void *arg, enum message_kind kind, const char *body, size
     on_answer(w, body, len);
   else if (kind == MESSAGE_DRAIN)
     turn_drain(w);
+  else if (kind == MESSAGE_CANCEL)
+    on_cancel(w, body, len);
 }
 
 static void on_closed(void *arg, const char *why)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "lua/core.h"
 #include "lua/outcome.h"
 
 /* ---- life ---- */
@@ -28,6 +29,7 @@ void slot_fini(struct slot *s)
   uv_close((uv_handle_t *)&s->limit, NULL);
   buf_fini(&s->writes);
   buf_fini(&s->children);
+  free(s->stop_text);
   free(s->job);
 }
 
@@ -48,15 +50,18 @@ struct slot *slot_pop_free(struct worker *w)
 
 /* ---- its job ---- */
 
-void slot_begin(struct slot *s, struct job *job, int64_t timeout_ms)
+void slot_begin(struct slot *s, struct job *job, const struct task *task)
 {
   struct worker *w = s->worker;
   s->job = job;
-  s->timeout_ms = timeout_ms;
+  s->timeout_ms = task->timeout_ms;
+  s->heartbeat_ms = task->heartbeat_ms;
+  s->beat_ns = 0;
   s->began_ns = w->now_ns;
   s->stalled0_ns = w->stalled_ns;
   s->own_stall_ns = 0;
-  s->timed_out = s->refused = false;
+  s->stop = SLOT_GOES_ON;
+  s->refused = false;
   s->snooze_ms = -1;
   w->busy_slots++;
 }
@@ -76,6 +81,8 @@ void slot_end(struct slot *s)
     luaL_unref(w->L, LUA_REGISTRYINDEX, s->strands_ref);
   s->strands_ref = LUA_NOREF;
   s->writes.len = s->children.len = 0;
+  free(s->stop_text);
+  s->stop_text = NULL;
   free(s->job);
   s->job = NULL;
   s->object = NULL;
@@ -86,23 +93,46 @@ void slot_end(struct slot *s)
 
 static void on_limit(uv_timer_t *timer);
 
-/* What is left of the job's time; while others stand still its clock rests. */
-static int64_t left_ms(const struct slot *s)
+/* How long the job has run; while others stand still its clock rests. */
+static int64_t ran_ns(const struct slot *s)
 {
   int64_t others = s->worker->stalled_ns - s->stalled0_ns - s->own_stall_ns;
-  int64_t ran = clock_mono_ns() - s->began_ns - others;
-  return s->timeout_ms - ran / CLOCK_MS;
+  return clock_mono_ns() - s->began_ns - others;
+}
+
+static int64_t left_ms(const struct slot *s)
+{
+  return s->timeout_ms - ran_ns(s) / CLOCK_MS;
+}
+
+/* Until it has been silent for too long. */
+static int64_t silence_left_ms(const struct slot *s)
+{
+  if (s->heartbeat_ms == 0)
+    return INT64_MAX;
+  return s->heartbeat_ms - (ran_ns(s) - s->beat_ns) / CLOCK_MS;
+}
+
+void slot_beat(struct slot *s)
+{
+  if (s->heartbeat_ms == 0)
+    return;
+  s->beat_ns = ran_ns(s);
+  atomic_store_explicit(&s->worker->page->cells[s->job->m.cell].beat_ns, clock_mono_ns(),
+                        memory_order_release);
 }
 
 static void set_limit(struct slot *s)
 {
-  int64_t left = left_ms(s);
+  int64_t left = left_ms(s), silence = silence_left_ms(s);
+  if (silence < left)
+    left = silence;
   uv_timer_start(&s->limit, on_limit, left > 0 ? (uint64_t)left : 0, 0);
 }
 
 void slot_watch_limit(struct slot *s)
 {
-  if (!uv_is_active((uv_handle_t *)&s->limit) && !s->timed_out)
+  if (!uv_is_active((uv_handle_t *)&s->limit) && s->stop == SLOT_GOES_ON)
     set_limit(s);
 }
 
@@ -117,14 +147,59 @@ static bool is_waiting(const struct slot *s)
 static void on_limit(uv_timer_t *timer)
 {
   struct slot *s = timer->data;
-  if (!is_waiting(s))
+  bool timed_out = left_ms(s) <= 0;
+  if (!is_waiting(s) || s->stop)
     return; /* the next wait looks again */
-  if (left_ms(s) > 0) {
+  if (!timed_out && silence_left_ms(s) > 0) {
     set_limit(s);
     return;
   }
-  s->timed_out = true;
+  s->stop = timed_out ? SLOT_TIMED_OUT : SLOT_SILENT;
   fiber_interrupt_all(s);
+}
+
+/* ---- its cancellation ---- */
+
+void slot_cancel(struct slot *s, const struct message_cancel *m)
+{
+  if (s->stop)
+    return;
+  s->stop = SLOT_CANCELLED;
+  s->stop_by_ns = clock_mono_ns() + m->grace_ms * CLOCK_MS;
+  snprintf(s->stop_code, sizeof s->stop_code, "%.*s", (int)m->code.len, m->code.data);
+  s->stop_text = mem_printf("%.*s", (int)m->message.len, m->message.data);
+  fiber_interrupt_all(s);
+}
+
+const char *slot_cancelled(const struct slot *s)
+{
+  if (s->stop == SLOT_CANCELLED)
+    return s->stop_text;
+  const struct page_cell *cell = &s->worker->page->cells[s->job->m.cell];
+  return atomic_load(&cell->cancelled) ? "cancelled" : NULL;
+}
+
+static void raise_cancelled(lua_State *L, const struct slot *s)
+{
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, s->stop_code);
+  lua_setfield(L, -2, "code");
+  lua_pushstring(L, s->stop_text);
+  lua_setfield(L, -2, "message");
+  luaL_getmetatable(L, OUTCOME_ERROR);
+  lua_setmetatable(L, -2);
+  lua_error(L);
+}
+
+void slot_check(lua_State *L, const struct slot *s)
+{
+  char duration[32];
+  if (s->stop == SLOT_TIMED_OUT)
+    core_misuse(L, "timed out after %s", duration_format(s->timeout_ms, duration));
+  else if (s->stop == SLOT_SILENT)
+    core_misuse(L, "no heartbeat for %s", duration_format(s->heartbeat_ms, duration));
+  else if (s->stop == SLOT_CANCELLED)
+    raise_cancelled(L, s);
 }
 
 /* ---- the ends of its fibers ---- */
@@ -165,16 +240,22 @@ static void raised(struct fiber *f)
   abandon(s);
 }
 
-/* A job that was told that its time is up, or that ran into the memory cap, and waits
- * again all the same: it is never resumed. */
+/* A job that was told to end, or that ran into the memory cap, and waits again all the
+ * same: it is never resumed. */
 static void drop_job(struct slot *s)
 {
+  struct failure *f = &s->worker->failure;
   char duration[32];
   if (s->refused)
     entry_describe_memory(s->worker);
+  else if (s->stop == SLOT_CANCELLED)
+    failure_set(f, s->stop_code, "%s; it went on until its grace was over", s->stop_text);
+  else if (s->stop == SLOT_SILENT)
+    failure_set(f, "heartbeat_lost",
+                "no heartbeat for %s, and it waited again when it was told",
+                duration_format(s->heartbeat_ms, duration));
   else
-    failure_set(&s->worker->failure, "timeout",
-                "timed out after %s, and waited again when it was told",
+    failure_set(f, "timeout", "timed out after %s, and waited again when it was told",
                 duration_format(s->timeout_ms, duration));
   abandon(s);
 }
@@ -184,7 +265,9 @@ static void main_yielded(struct slot *s)
   lua_settop(s->main.co, 0);
   if (!s->job)
     push_free(s);
-  else if (s->timed_out || s->refused)
+  else if (s->stop == SLOT_CANCELLED && !s->refused && clock_mono_ns() < s->stop_by_ns)
+    fiber_interrupt_all(s);
+  else if (s->stop || s->refused)
     drop_job(s);
 }
 
@@ -194,7 +277,7 @@ static void spawned_yielded(struct fiber *f)
   lua_settop(f->co, 0);
   if (s->refused)
     drop_job(s);
-  else if (s->timed_out || f->cancelled)
+  else if (s->stop || f->cancelled)
     fiber_give_up(f);
 }
 
@@ -202,7 +285,7 @@ void slot_run(struct fiber *f)
 {
   struct slot *s = f->slot;
   struct worker *w = s->worker;
-  if (!f->begun && (f->cancelled || s->timed_out)) {
+  if (!f->begun && (f->cancelled || s->stop)) {
     fiber_give_up(f);
     return;
   }

@@ -46,10 +46,10 @@ static void make_tables(struct tasks *t, lua_State *L)
 }
 
 void tasks_add(struct tasks *t, lua_State *L, const char *name, int idx,
-               int64_t timeout_ms, struct schema *schema)
+               const struct task *task)
 {
   t->list = mem_grow(t->list, (size_t)(t->n + 1) * sizeof *t->list);
-  t->list[t->n++] = (struct task){timeout_ms, schema};
+  t->list[t->n++] = *task;
   if (t->places_ref == LUA_NOREF)
     make_tables(t, L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->functions_ref);

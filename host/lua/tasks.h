@@ -13,15 +13,16 @@ struct tasks;
 
 struct task {
   int64_t timeout_ms;
+  int64_t heartbeat_ms;  /* 0: it may be silent */
   struct schema *schema; /* NULL: the payload is not checked */
 };
 
 struct tasks *tasks_new(void);
 void tasks_free(struct tasks **tasks);
 
-/* Adds a task whose function is at idx; takes the schema over. May raise. */
+/* Adds a task whose function is at idx; takes its schema over. May raise. */
 void tasks_add(struct tasks *tasks, lua_State *L, const char *name, int idx,
-               int64_t timeout_ms, struct schema *schema);
+               const struct task *task);
 
 /* Pushes the function of the task of that name and returns it, or pushes nothing and
  * returns NULL. May raise. */

@@ -37,6 +37,9 @@ static int read_task(struct catalog_task *task, json_t *json,
   task->priority = (int)jx_int(json, "priority", 0);
   task->max_retries = (int)jx_int(json, "max_retries", defaults->max_retries);
   task->timeout_ms = jx_int(json, "timeout_ms", defaults->timeout_ms);
+  task->heartbeat_ms = jx_int(json, "heartbeat_ms", 0);
+  task->cancel_grace_ms = jx_int(json, "cancel_grace_ms", defaults->cancel_grace_ms);
+  task->deadline_ms = jx_int(json, "deadline_ms", 0);
   task->rerun = jx_bool(json, "rerun", true);
   return read_schema(task, json, err);
 }

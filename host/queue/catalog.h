@@ -16,6 +16,9 @@ struct catalog_task {
   int priority;
   int max_retries;
   int64_t timeout_ms;
+  int64_t heartbeat_ms;    /* the longest silence; 0: it may be silent */
+  int64_t cancel_grace_ms; /* how long it may go on when it was told to end */
+  int64_t deadline_ms;     /* from enqueue to its end; 0: none */
   bool rerun;
   bool handler;          /* of an event */
   struct schema *schema; /* NULL: any object */
@@ -31,6 +34,7 @@ struct catalog;
 struct catalog_defaults {
   int max_retries;
   int64_t timeout_ms;
+  int64_t cancel_grace_ms;
 };
 
 /* Reads {"tasks":[...],"handlers":[...]} of a manifest; keeps a reference to it. NULL

@@ -148,6 +148,24 @@ static void read_run_at(struct door *d, const json_t *value)
         "must be a time such as \"2026-11-22T08:00:00Z\", or milliseconds since 1970");
 }
 
+/* "2h" from now on, or a time. */
+static void read_deadline(struct door *d, const json_t *value)
+{
+  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
+  int64_t at = json_is_integer(value) ? json_integer_value(value) : -1;
+  if (ms < 0 && json_is_string(value) && clock_parse(json_string_value(value), &at) < 0)
+    at = -1;
+  d->job.deadline_ms = d->job.deadline = 0;
+  if (ms > 0 && ms <= 100LL * 366 * 86400 * 1000)
+    d->job.deadline_ms = ms;
+  else if (at > 0 && at < 32503680000000LL)
+    d->job.deadline = at;
+  else
+    problem(d, "/deadline", "invalid",
+            "must be a duration such as \"30m\", a time such as "
+            "\"2026-11-22T08:00:00Z\", or milliseconds since 1970");
+}
+
 static void ignore(struct door *d, const json_t *value)
 {
   (void)d;
@@ -158,11 +176,17 @@ static const struct {
   const char *name;
   void (*read)(struct door *d, const json_t *value);
 } fields[] = {
-    {"type", ignore},        {"payload", ignore},
-    {"delay", read_delay},   {"delay_ms", read_delay},
-    {"run_at", read_run_at}, {"priority", read_priority},
-    {"queue", read_queue},   {"tags", read_tags},
-    {"key", read_key},       {"max_retries", read_retries},
+    {"type", ignore},
+    {"payload", ignore},
+    {"delay", read_delay},
+    {"delay_ms", read_delay},
+    {"run_at", read_run_at},
+    {"priority", read_priority},
+    {"queue", read_queue},
+    {"tags", read_tags},
+    {"key", read_key},
+    {"max_retries", read_retries},
+    {"deadline", read_deadline},
 };
 
 static void read_field(struct door *d, const char *name, const json_t *value)
@@ -183,7 +207,7 @@ static void read_field(struct door *d, const char *name, const json_t *value)
   problem(
       d, field.data, "unknown_field",
       "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
-      "queue, tags, key, max_retries");
+      "queue, tags, key, max_retries, deadline");
   buf_fini(&field);
 }
 
@@ -252,6 +276,7 @@ static void apply_task(struct store_new *job, const struct catalog_task *task,
   job->queue = arena_strdup(memory, task->queue);
   job->priority = task->priority;
   job->max_retries = task->max_retries;
+  job->deadline_ms = task->deadline_ms;
 }
 
 static void keep(struct door_batch *b, const struct store_new *job)
@@ -358,6 +383,82 @@ int door_read(struct door_batch *b, const struct catalog *catalog, const char *t
   json_decref(document);
   return status;
 }
+
+/* ---- changes ---- */
+
+static bool may_change(const char *name)
+{
+  static const char *const names[] = {"payload", "priority", "queue", "tags",
+                                      "delay",   "delay_ms", "run_at"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(names[i], name) == 0)
+      return true;
+  return false;
+}
+
+static int check_changes(json_t *spec, struct err *err)
+{
+  const char *name;
+  json_t *value;
+  if (!json_is_object(spec) || json_object_size(spec) == 0)
+    return err_set(err, "invalid",
+                   "must be an object with at least one of payload, run_at, delay, "
+                   "priority, queue, tags");
+  json_object_foreach(spec, name, value)
+    if (!may_change(name))
+      return err_set(err, "unknown_field",
+                     "\"%.100s\" cannot be changed; what can are payload, run_at, delay, "
+                     "priority, queue, tags",
+                     name);
+  return 0;
+}
+
+static bool has(const json_t *spec, const char *name)
+{
+  const json_t *value = json_object_get(spec, name);
+  return value && !json_is_null(value);
+}
+
+static void read_change(struct door *d, const json_t *spec, const char *type,
+                        const struct door_payload *payload)
+{
+  json_t *name = json_string(type), *value;
+  const char *field;
+  /* Without a payload there is none to be checked: {} would not fit every task. */
+  const struct catalog_task *task = has(spec, "payload") ? read_type(d, name) : NULL;
+  if (task)
+    read_payload(d, task, payload);
+  json_object_foreach((json_t *)(uintptr_t)spec, field, value)
+    read_field(d, field, value);
+  if (d->job.run_at && d->job.delay_ms)
+    problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
+  keep(d->batch, &d->job);
+  json_decref(name);
+}
+
+int door_read_change(struct door_batch *b, const struct catalog *catalog,
+                     const char *type, const char *text, struct door_given *given,
+                     struct err *err)
+{
+  struct door d = {.batch = b, .catalog = catalog, .pointer = ""};
+  json_t *spec = jx_parse(text, strlen(text), err);
+  int rc = spec ? check_changes(spec, err) : -1;
+  if (rc == 0) {
+    struct door_payload payload = find_payload(b, spec, json_span_trim(text), "");
+    read_change(&d, spec, type, &payload);
+    *given = (struct door_given){
+        .payload = has(spec, "payload"),
+        .priority = has(spec, "priority"),
+        .queue = has(spec, "queue"),
+        .tags = json_object_get(spec, "tags") != NULL,
+        .time = has(spec, "run_at") || has(spec, "delay") || has(spec, "delay_ms"),
+    };
+  }
+  json_decref(spec);
+  return rc;
+}
+
+/* ---- many ---- */
 
 void door_add_all(struct door_batch *b, const struct catalog *catalog,
                   const json_t *specs)

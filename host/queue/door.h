@@ -1,6 +1,7 @@
 /* The door of the queue: what people and scripts ask for, checked and turned into jobs.
  *
- * A request is {type, payload, delay, run_at, priority, queue, tags, key, max_retries}.
+ * A request is {type, payload, delay, run_at, priority, queue, tags, key, max_retries,
+ * deadline}.
  * The payload is kept as the bytes that came and checked against the task's schema. All
  * of a batch is good, or nothing of it is enqueued; each problem is told with a pointer
  * into the request.
@@ -53,6 +54,17 @@ void door_descend(struct door_batch *batch, const struct store_job *parent);
 /* All of them belong to the trace of a W3C `traceparent` header, when it is a sound one.
  */
 void door_trace(struct door_batch *batch, const char *traceparent);
+
+/* A change of a job of that task: a request of which only what is there counts, without
+ * type, key, max_retries and deadline. As door_read; the batch gets one job, `given` what
+ * it has. */
+struct door_given {
+  bool payload, priority, queue, tags, time;
+};
+
+int door_read_change(struct door_batch *batch, const struct catalog *catalog,
+                     const char *type, const char *text, struct door_given *given,
+                     struct err *err);
 
 /* The problems in one line, for errors that are not documents. */
 void door_explain(const struct door_batch *batch, struct err *err);

@@ -17,14 +17,45 @@ static void wake(struct queue *q)
   q->config.wake(q->config.arg);
 }
 
+static void passed(struct store_op *op)
+{
+  struct queue *q = op->arg;
+  q->passing = false;
+  queue__note(q, op);
+  queue__settled(q);
+  store_op_fini(op);
+  free(op);
+}
+
+/* Claims see to deadlines as well, but there are none while all workers are busy. */
+static void pass_deadlines(struct queue *q)
+{
+  int64_t next = q->store->next_deadline;
+  if (q->passing || next == 0 || next > q->store->now())
+    return;
+  struct store_deadlines *op = mem_alloc(sizeof *op);
+  op->op = (struct store_op){.kind = STORE_DEADLINES, .done = passed, .arg = q};
+  q->passing = true;
+  store_submit(q->store, &op->op);
+}
+
 static void came_due(uv_timer_t *timer)
 {
+  pass_deadlines(timer->data);
   wake(timer->data);
+}
+
+static int64_t next_time(const struct queue *q)
+{
+  int64_t due = q->store->next_due, deadline = q->store->next_deadline;
+  if (q->passing || deadline == 0)
+    return due;
+  return due && due < deadline ? due : deadline;
 }
 
 static void watch_next_due(struct queue *q)
 {
-  int64_t due = q->store->next_due;
+  int64_t due = next_time(q);
   if (due == 0) {
     uv_timer_stop(&q->due);
     return;
@@ -156,6 +187,17 @@ void queue_bulk(struct queue *q, struct store_bulk *op)
 {
   store_submit(q->store, &op->op);
   wake(q);
+}
+
+void queue_control(struct queue *q, struct store_op *op)
+{
+  store_submit(q->store, op);
+}
+
+void queue_controlled(struct queue *q, const struct store_op *op)
+{
+  queue__note(q, op);
+  queue__settled(q);
 }
 
 /* ---- out ---- */

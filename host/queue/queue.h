@@ -50,8 +50,14 @@ typedef void (*queue_pushed)(void *arg, const struct store_new *jobs, size_t n,
 void queue_push(struct queue *queue, struct door_batch *batch, queue_pushed pushed,
                 void *arg);
 
-/* Dead jobs back (STORE_REQUEUE) or finished ones forgotten (STORE_PURGE). */
+/* Ended jobs back (STORE_REQUEUE), finished ones forgotten (STORE_PURGE), others ended
+ * (STORE_CANCEL). */
 void queue_bulk(struct queue *queue, struct store_bulk *op);
+
+/* What changes what may run: STORE_PAUSE, STORE_EDIT. `controlled` is to be called in its
+ * `done`: what waits may run, or be due, from then on. */
+void queue_control(struct queue *queue, struct store_op *op);
+void queue_controlled(struct queue *queue, const struct store_op *op);
 
 struct queue_expired {
   int64_t jobs, lines; /* of the log */

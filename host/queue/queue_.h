@@ -16,6 +16,7 @@ struct queue {
   int handles;
   size_t unsettled;
   struct finish *waiting;
+  bool passing; /* deadlines: one operation at a time */
   bool sweeping;
   bool sweeps_logs;   /* the next step is one of the log */
   char trouble[32];   /* code of what turns failed for last, or "" */

@@ -93,6 +93,15 @@ static void flush(struct store *base)
 
 /* ---- back on the loop ---- */
 
+static void tell(struct sqlite *store, struct sqlite_told *told)
+{
+  for (size_t i = 0; i < told->n; i++)
+    store__cancel(&store->base, told->all[i].id, told->all[i].lease, told->all[i].reason);
+  sqlite__told_fini(told);
+}
+
+/* Cancellations come behind the operations, so that who claimed a job knows it by then.
+ */
 static void deliver(struct sqlite *store)
 {
   struct sqlite_list finished;
@@ -100,7 +109,10 @@ static void deliver(struct sqlite *store)
   uv_mutex_lock(&store->lock);
   sqlite__list_move(&finished, &store->finished);
   store->base.next_due = store->next_due;
+  store->base.next_deadline = store->next_deadline;
   struct err fatal = store->fatal;
+  struct sqlite_told told = store->told;
+  store->told = (struct sqlite_told){0};
   uv_mutex_unlock(&store->lock);
   while (finished.first) {
     struct store_op *op = finished.first;
@@ -109,6 +121,7 @@ static void deliver(struct sqlite *store)
     sqlite__let_go(store);
     store__done(&store->base, op);
   }
+  tell(store, &told);
   if (fatal.code[0] && !store->fatal_told) {
     store->fatal_told = true;
     if (store->config.fatal)
@@ -159,6 +172,7 @@ static void free_store(struct sqlite *store)
   for (int i = 0; i < SQLITE_READERS; i++)
     sqlite__conn_close(&store->readers[i].conn);
   sqlite__writer_close(&store->writer);
+  sqlite__told_fini(&store->told);
   store->wake->data = NULL;
   uv_close((uv_handle_t *)store->wake, free_handle);
   uv_mutex_destroy(&store->lock);
@@ -193,6 +207,7 @@ static int open_store(struct store **out, uv_loop_t *loop, const char *url,
     return -1;
   }
   store->base.next_due = store->next_due;
+  store->base.next_deadline = store->next_deadline;
   uv_thread_create(&store->writer_thread, sqlite__writer_main, store);
   for (int i = 0; i < SQLITE_READERS; i++)
     uv_thread_create(&store->readers[i].thread, sqlite__reader_main, &store->readers[i]);

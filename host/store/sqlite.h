@@ -55,12 +55,35 @@ struct sqlite_memory {
   int64_t swept;              /* expiry goes on behind this id */
   int64_t logs_last;          /* the newest line's id */
   int64_t logs_indexed;       /* how far the words of lines are in their index */
+  int64_t asked;              /* rows of candy_cancel */
+  int64_t next_deadline;      /* the earliest of candy_deadline; 0: none */
   struct sqlite_types *types; /* NULL: nobody has named any */
   size_t names;
 };
 
+/* Running jobs that were asked to end in this turn: their host is told (sqlite_cancel.c).
+ */
+struct sqlite_told {
+  struct sqlite_tell {
+    int64_t id, lease;
+    char *reason;
+  } * all;
+
+  size_t n, cap;
+};
+
+/* What rests: a flag for each name. */
+struct sqlite_pauses {
+  bool known;  /* else they are to be read again */
+  bool queues; /* some queue does */
+  size_t n;
+  uint8_t *flags; /* by id of the name - 1 */
+};
+
 struct sqlite_writer {
   struct sqlite_conn conn;
+  struct sqlite_pauses pauses;
+  struct sqlite_told told;
   struct sqlite_names names;
   struct sqlite_memory memory;
   int64_t now;                       /* of the turn, on the store's clock */
@@ -82,6 +105,10 @@ int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err)
 int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__requeue(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__purge(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__cancel(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__deadlines(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__pause(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__edit(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__exec(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__schema(struct sqlite_writer *w, struct store_op *op, struct err *err);
@@ -94,13 +121,16 @@ int sqlite__vacuum(struct sqlite_writer *w, struct store_op *op, struct err *err
 
 /* A point to go back to inside of a turn; one at a time. */
 struct sqlite_mark {
-  size_t names;
-  int64_t next_due;
+  size_t names, told;
+  int64_t next_due, next_deadline, asked;
 };
 
 int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *err);
 int sqlite__keep(struct sqlite_writer *w, struct err *err);
 void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark);
+
+/* The states in which a bulk operation takes jobs. */
+unsigned sqlite__bulk_states(enum store_kind kind, const struct store_filter *filter);
 
 /* Parts of operations that others need. */
 void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types);
@@ -133,14 +163,51 @@ struct sqlite_waiting {
 /* Takes it out of where it waits. Returns 1, 0 when it does not wait, or -1. */
 int sqlite__take_waiting(struct sqlite_writer *w, int64_t id, struct sqlite_waiting *out,
                          struct err *err);
-/* The same, and it is cancelled. reason: JSON {code,message}. */
+
+/* ---- ends that are asked for: sqlite_cancel.c ---- */
+
+struct sqlite_ending {
+  enum store_state state; /* CANCELLED, or DEAD */
+  const char *reason;     /* JSON {code,message} */
+};
+
+/* Takes a job that waits out of there, and it is cancelled. Returns 1, 0 when it does not
+ * wait, or -1. */
 int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reason,
                            struct err *err);
 
+/* The same, and one that runs is told to end; what its claim ends with, but for a
+ * completion, then cancels it. Only the first of several reasons counts. Returns one of
+ * these, or -1. */
+enum { ASKED_NONE, ASKED_ENDED, ASKED_TOLD };
+
+int sqlite__ask_cancel(struct sqlite_writer *w, int64_t id, const char *reason,
+                       struct err *err);
+int sqlite__ask_end(struct sqlite_writer *w, int64_t id,
+                    const struct sqlite_ending *ending, struct err *err);
+
+/* Whether the claim whose fence was just passed was told to end, and how; it is so no
+ * more. The reason is put into `reason`. Returns 1, 0, or -1. */
+int sqlite__asked(struct sqlite_writer *w, int64_t id, struct sqlite_ending *ending,
+                  struct buf *reason, struct err *err);
+
+/* The job is in no table of waiting or running ones any more, and ends so. */
+int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
+                    int64_t began_at, const char *worker,
+                    const struct sqlite_ending *ending, struct err *err);
+
+/* All that were told end now, since no claim lives any more; adds how many to *n. */
+int sqlite__end_asked(struct sqlite_writer *w, int64_t *n, struct err *err);
+
+void sqlite__told_cut(struct sqlite_told *told, size_t n); /* forgets the last ones */
+void sqlite__told_move(struct sqlite_told *to, struct sqlite_told *from); /* to the end */
+void sqlite__told_fini(struct sqlite_told *told);
+
 /* ---- what keeps ready jobs back: sqlite_blocked.c ---- */
 
-enum sqlite_gate_kind {            /* as candy_blocked has it */
-                        GATE_TYPE, /* no host here runs it; scope: the type */
+enum sqlite_gate_kind {                   /* as candy_blocked has it */
+                        GATE_TYPE,        /* no host here runs it; scope: the type */
+                        GATE_PAUSED = 10, /* its type rests; scope: the type */
 };
 
 struct sqlite_gate_id {
@@ -155,6 +222,26 @@ int sqlite__block(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
  * many there were, or -1. */
 int64_t sqlite__unblock(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
                         int64_t max, struct err *err);
+
+/* ---- control: sqlite_deadline.c, sqlite_pause.c, sqlite_edit.c ---- */
+
+int sqlite__set_deadline(struct sqlite_writer *w, int64_t id, int64_t at,
+                         struct err *err);
+/* A step over those that have passed; TURN_AGAIN when there are more. */
+int sqlite__pass_deadlines(struct sqlite_writer *w, struct err *err);
+
+int sqlite__load_pauses(struct sqlite_writer *w, struct err *err);
+
+static inline bool sqlite__is_paused(const struct sqlite_writer *w, int64_t name)
+{
+  return (size_t)name <= w->pauses.n && w->pauses.flags[name - 1];
+}
+
+void sqlite__pauses_fini(struct sqlite_pauses *pauses);
+
+/* What somebody did, to a job or (0) to something else. detail: a JSON object */
+int sqlite__audit(struct sqlite_writer *w, const char *by, const char *action,
+                  int64_t job, const char *detail, struct err *err);
 
 /* ---- the log table: sqlite_logs.c, sqlite_log_index.c ---- */
 
@@ -243,7 +330,12 @@ char *sqlite__names_json(const char *const *names, size_t n);
 
 int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_jobs(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_count(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_queues(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_audit(struct sqlite_conn *c, struct store_op *op, struct err *err);
+/* What was done to one job, as a JSON array. */
+int sqlite__put_edits(struct sqlite_conn *c, int64_t id, struct buf *b, struct err *err);
 int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_keys(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_log(struct sqlite_conn *c, struct store_op *op, struct err *err);
@@ -290,7 +382,8 @@ struct sqlite {
   uv_cond_t to_write, to_read, to_deliver;
   struct sqlite_list writes, reads, queries, finished;
   struct sqlite_list begins, statements; /* of scripts' transactions */
-  int64_t next_due;
+  struct sqlite_told told;
+  int64_t next_due, next_deadline;
   bool closing;     /* the loop submits nothing more */
   bool stopping;    /* and everything is done: the threads end */
   struct err fatal; /* to be told; code is empty while all is well */

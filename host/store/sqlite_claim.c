@@ -95,11 +95,13 @@ static int bring_due(struct sqlite_writer *w, struct err *err)
 
 static void note_run(struct claiming *k, const struct sqlite_place *p)
 {
-  struct run *last = k->runs_n > 0 ? &k->runs[k->runs_n - 1] : NULL;
-  if (last && last->priority == p->priority && last->turn == p->turn) {
-    last->last = p->seq;
-    last->n++;
-    return;
+  if (k->runs_n > 0) {
+    struct run *last = &k->runs[k->runs_n - 1];
+    if (last->priority == p->priority && last->turn == p->turn) {
+      last->last = p->seq;
+      last->n++;
+      return;
+    }
   }
   if (k->runs_n == k->runs_cap) {
     k->runs_cap *= 2;
@@ -133,11 +135,11 @@ static int keep_checkpoint(struct claiming *k, struct store_job *job, struct err
   return rc < 0 ? -1 : 0;
 }
 
-static int set_aside(struct claiming *k, const struct sqlite_place *p, int64_t type,
-                     struct err *err)
+static int set_aside(struct claiming *k, const struct sqlite_place *p,
+                     enum sqlite_gate_kind kind, int64_t type, struct err *err)
 {
   k->aside++;
-  return sqlite__block(k->w, &(struct sqlite_gate_id){GATE_TYPE, type, ""}, p, err);
+  return sqlite__block(k->w, &(struct sqlite_gate_id){kind, type, ""}, p, err);
 }
 
 /* Columns of ready_scan behind the eight of the place. */
@@ -208,7 +210,9 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
   if (sqlite__leave_ready(k->w, &p, err) < 0)
     return -1;
   if (flag == TYPE_UNKNOWN)
-    return set_aside(k, &p, type, err);
+    return set_aside(k, &p, GATE_TYPE, type, err);
+  if (sqlite__is_paused(k->w, type))
+    return set_aside(k, &p, GATE_PAUSED, type, err);
   if (start_running(k, s, &p, flag == TYPE_ONCE, err) < 0)
     return -1;
   return hand_out(k, s, &p, err);
@@ -305,7 +309,8 @@ static int read_queues(struct sqlite_writer *w, struct queues *queues, int64_t a
       return -1;
     if (id == 0 || id > last)
       return 0;
-    queues->ids[queues->n++] = id;
+    if (!sqlite__is_paused(w, id))
+      queues->ids[queues->n++] = id;
     after = id;
   }
   return 0;
@@ -362,28 +367,51 @@ static void settle_texts(struct store_claim *op)
   }
 }
 
+/* Whether a claim would find something, but for jobs that come due. */
+static int is_more(struct sqlite_writer *w, bool *more, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  int64_t id = 0;
+  if (!w->pauses.queues) {
+    int rc = sqlite__number(c, SQL_READY_ANY, NO_ARGS, 0, &id, err);
+    *more = id != 0;
+    return rc;
+  }
+  do {
+    if (sqlite__number(c, SQL_READY_QUEUE, ARGS(arg_int(id)), 0, &id, err) < 0)
+      return -1;
+  } while (id && sqlite__is_paused(w, id));
+  *more = id != 0;
+  return 0;
+}
+
 int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct store_claim *claim = (struct store_claim *)op;
-  int64_t any = 0;
   free(claim->jobs);
   claim->jobs = NULL;
   claim->n = claim->memory.len = 0;
   claim->more = false;
   if (!w->memory.types)
     return 0;
+  int rc = sqlite__pass_deadlines(w, err);
+  if (rc != 0) { /* what is too late must not begin: first all of them */
+    claim->more = true;
+    return rc < 0 ? -1 : 0;
+  }
   struct claiming k = {.w = w, .op = claim, .runs_cap = 8};
   k.runs = mem_alloc(k.runs_cap * sizeof *k.runs);
-  int rc = bring_due(w, err);
+  rc = sqlite__load_pauses(w, err);
+  if (rc == 0)
+    rc = bring_due(w, err);
   if (rc == 0)
     rc = claim_all(&k, err);
   if (rc == 0)
-    rc = sqlite__number(&w->conn, SQL_READY_ANY, NO_ARGS, 0, &any, err);
+    rc = is_more(w, &claim->more, err);
   free(k.runs);
   if (rc == 0)
     settle_texts(claim);
   else
     claim->n = 0;
-  claim->more = any != 0;
   return rc;
 }

@@ -80,6 +80,15 @@ static int add_row(struct sqlite_writer *w, const struct store_new *job,
              : 0;
 }
 
+static int set_deadline(struct sqlite_writer *w, const struct store_new *job,
+                        struct err *err)
+{
+  int64_t at = job->deadline_ms ? w->now + job->deadline_ms : job->deadline;
+  if (job->deadline && job->deadline < at)
+    at = job->deadline;
+  return sqlite__set_deadline(w, job->id, at, err);
+}
+
 int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)
 {
   int64_t queue = name_id(w, NAME_QUEUE, job->queue, err);
@@ -91,6 +100,8 @@ int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *
   if (add_row(w, job, &p, err) < 0)
     return -1;
   job->id = id;
+  if ((job->deadline || job->deadline_ms) && set_deadline(w, job, err) < 0)
+    return -1;
   if (run_at <= w->now)
     return sqlite__add_ready(w, &p, err);
   p.seq = 0; /* its place in the queue is that of the moment when it comes due */

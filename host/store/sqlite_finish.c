@@ -130,11 +130,35 @@ static int rescue(struct sqlite_writer *w, const struct store_finish *f,
   return sqlite__add_ready(w, &held->place, err);
 }
 
+static const enum store_state became[] = {
+    [STORE_OK] = STORE_COMPLETED,      [STORE_RETRY] = STORE_RETRYABLE,
+    [STORE_FAIL] = STORE_DEAD,         [STORE_SNOOZE] = STORE_SCHEDULED,
+    [STORE_RELEASE] = STORE_AVAILABLE, [STORE_RESCUE] = STORE_AVAILABLE,
+};
+
 static int (*const outcomes[])(struct sqlite_writer *, const struct store_finish *,
                                struct held *, struct err *) = {
     [STORE_OK] = complete,   [STORE_RETRY] = retry,       [STORE_FAIL] = die,
     [STORE_SNOOZE] = snooze, [STORE_RELEASE] = give_back, [STORE_RESCUE] = rescue,
 };
+
+/* What was done is done: a completion counts. All else ends a job that was told to. */
+static int end_as_asked(struct sqlite_writer *w, struct store_finish *f,
+                        const struct held *held, struct err *err)
+{
+  struct sqlite_ending ending;
+  int rc = sqlite__asked(w, f->id, &ending, &f->reason, err);
+  if (rc <= 0)
+    return rc;
+  if (f->outcome == STORE_OK) {
+    f->reason.len = 0;
+    return 0;
+  }
+  f->became = ending.state;
+  return sqlite__end_job(w, &held->place, held->began_at, f->worker, &ending, err) < 0
+             ? -1
+             : 1;
+}
 
 /* ---- effects ---- */
 
@@ -181,9 +205,13 @@ static int finish_with_effects(struct sqlite_writer *w, struct store_finish *f,
   int rc = fence(w, f, &held, err);
   if (rc <= 0)
     return rc < 0 ? -1 : sqlite__keep(w, err);
+  f->verdict = STORE_DONE;
+  f->became = became[f->outcome];
+  rc = end_as_asked(w, f, &held, err);
+  if (rc != 0)
+    return rc < 0 ? -1 : sqlite__keep(w, err);
   if (complete(w, f, &held, err) < 0)
     return -1;
-  f->verdict = STORE_DONE;
   if (write_all(w, f, err) == 0 && add_children(w, f, err) == 0)
     return sqlite__keep(w, err);
   if (sqlite__conn_grave(&w->conn))
@@ -204,6 +232,10 @@ int sqlite__finish(struct sqlite_writer *w, struct store_op *op, struct err *err
   if (rc <= 0)
     return rc;
   f->verdict = STORE_DONE;
+  f->became = became[f->outcome];
+  rc = end_as_asked(w, f, &held, err);
+  if (rc != 0)
+    return rc < 0 ? -1 : 0;
   return outcomes[f->outcome](w, f, &held, err);
 }
 

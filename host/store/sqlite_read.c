@@ -41,13 +41,30 @@ enum {
   LAST_ERROR,
   PAYLOAD, /* from here on only of a job in full */
   RESULT,
-  SAVED
+  SAVED,
+  CANCELLING,
+  DEADLINE,
 };
 
 static struct view_text text_of(sqlite3_stmt *s, int column)
 {
   const char *text = sqlite__text(s, column);
   return (struct view_text){text, (size_t)sqlite3_column_bytes(s, column)};
+}
+
+/* What keeps a ready job back, or NULL. */
+static const char *waiting_for(sqlite3_stmt *s)
+{
+  if (sqlite3_column_type(s, BLOCKED_BY) == SQLITE_NULL)
+    return NULL;
+  switch (sqlite3_column_int(s, BLOCKED_BY)) {
+  case GATE_TYPE:
+    return "task";
+  case GATE_PAUSED:
+    return "resume";
+  default:
+    return NULL;
+  }
 }
 
 static void read_columns(sqlite3_stmt *s, struct view_job *job)
@@ -72,8 +89,7 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
       .rescues = sqlite3_column_int(s, RESCUES),
       .began_at = sqlite3_column_int64(s, BEGAN_AT),
       .finished_at = sqlite3_column_int64(s, FINISHED_AT),
-      .set_aside = sqlite3_column_type(s, BLOCKED_BY) != SQLITE_NULL &&
-                   sqlite3_column_int(s, BLOCKED_BY) == GATE_TYPE,
+      .waiting_for = waiting_for(s),
       .has_progress = sqlite3_column_int(s, HAS_PROGRESS),
       .percent = has_percent ? sqlite3_column_double(s, PERCENT) : -1,
       .message = text_of(s, MESSAGE),
@@ -100,10 +116,12 @@ static int put_failures(struct sqlite_conn *c, int64_t id, struct buf *b, struct
   return rc;
 }
 
-/* The attempt that runs or that completed the job, which is in no history. */
+/* The attempt that runs, that completed the job or that was cancelled, which is in no
+ * history. */
 static void put_last_attempt(sqlite3_stmt *s, const struct view_job *job, struct buf *b)
 {
-  if (job->state != STORE_RUNNING && job->state != STORE_COMPLETED)
+  bool cancelled = job->state == STORE_CANCELLED && job->began_at;
+  if (job->state != STORE_RUNNING && job->state != STORE_COMPLETED && !cancelled)
     return;
   view_attempt(b, &(struct view_attempt){
                       .state = store_state_names[job->state],
@@ -111,6 +129,7 @@ static void put_last_attempt(sqlite3_stmt *s, const struct view_job *job, struct
                       .began_at = job->began_at,
                       .ended_at = job->finished_at,
                       .worker = text_of(s, WORKER),
+                      .error = cancelled ? job->error : (struct view_text){0},
                   });
 }
 
@@ -127,9 +146,14 @@ int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err
   job.payload = text_of(s, PAYLOAD);
   job.result = text_of(s, RESULT);
   job.checkpoint = text_of(s, SAVED);
+  job.cancelling = text_of(s, CANCELLING);
+  job.deadline = sqlite3_column_int64(s, DEADLINE);
   view_begin(&get->json, &job);
   rc = put_failures(c, get->id, &get->json, err);
   put_last_attempt(s, &job, &get->json);
+  view_edits(&get->json);
+  if (rc == 0)
+    rc = sqlite__put_edits(c, get->id, &get->json, err);
   view_end(&get->json);
   sqlite__stop(s);
   return rc;
@@ -253,7 +277,8 @@ static int (*const operations[])(struct sqlite_conn *, struct store_op *,
     [STORE_KV_READ] = sqlite__read_kv,       [STORE_KEYS] = sqlite__read_keys,
     [STORE_LOG] = sqlite__read_log,          [STORE_LOGS] = sqlite__read_logs,
     [STORE_SPACE] = sqlite__space,           [STORE_CHECK] = sqlite__check,
-    [STORE_CHECKPOINT] = sqlite__checkpoint,
+    [STORE_CHECKPOINT] = sqlite__checkpoint, [STORE_COUNT] = sqlite__read_count,
+    [STORE_QUEUES] = sqlite__read_queues,    [STORE_AUDIT] = sqlite__read_audit,
 };
 
 static int run_in_transaction(struct sqlite_conn *c, struct store_op *op, struct err *err)

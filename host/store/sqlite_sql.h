@@ -52,7 +52,28 @@
   X(WAITING_READY, waiting_ready)                                                        \
   X(WAITING_BLOCKED, waiting_blocked)                                                    \
   X(WAITING_SCHEDULED, waiting_scheduled)                                                \
-  X(DEAD_GET, dead_get)                                                                  \
+  X(CANCEL_ADD, cancel_add)                                                              \
+  X(CANCEL_GET, cancel_get)                                                              \
+  X(CANCEL_DROP, cancel_drop)                                                            \
+  X(CANCEL_COUNT, cancel_count)                                                          \
+  X(CANCEL_RUNNING, cancel_running)                                                      \
+  X(DEADLINE_ADD, deadline_add)                                                          \
+  X(DEADLINE_NEXT, deadline_next)                                                        \
+  X(DEADLINE_DUE, deadline_due)                                                          \
+  X(DEADLINE_DROP, deadline_drop)                                                        \
+  X(FORGET_DEADLINE, forget_deadline)                                                    \
+  X(PAUSE_ADD, pause_add)                                                                \
+  X(PAUSE_DROP, pause_drop)                                                              \
+  X(PAUSES, pauses)                                                                      \
+  X(AUDIT_ADD, audit_add)                                                                \
+  X(AUDIT_TRIM, audit_trim)                                                              \
+  X(AUDIT_OF_JOB, audit_of_job)                                                          \
+  X(AUDIT_LIST, audit_list)                                                              \
+  X(EDIT_GET, edit_get)                                                                  \
+  X(EDIT_SET, edit_set)                                                                  \
+  X(QUEUES, queues)                                                                      \
+  X(ENDED_GET, ended_get)                                                                \
+  X(CANCELLED_TAKE, cancelled_take)                                                      \
   X(DEAD_TAKE, dead_take)                                                                \
   X(JOB_FROM, job_from)                                                                  \
   X(JOB_LAST, job_last)                                                                  \

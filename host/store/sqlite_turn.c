@@ -35,7 +35,8 @@ enum slot_state {
 struct slot {
   struct store_op *op;
   enum slot_state state;
-  int64_t count, cursor; /* of one that takes several turns, as this one found them */
+  int64_t count, told, cursor; /* of one that takes several turns, as this one found them
+                                */
 };
 
 struct turn {
@@ -67,6 +68,10 @@ static int (*const operations[])(struct sqlite_writer *, struct store_op *,
     [STORE_LOG_EXPIRE] = sqlite__log_expire,
     [STORE_VACUUM] = sqlite__vacuum,
     [STORE_LOCK] = sqlite__lock,
+    [STORE_CANCEL] = sqlite__cancel,
+    [STORE_DEADLINES] = sqlite__deadlines,
+    [STORE_PAUSE] = sqlite__pause,
+    [STORE_EDIT] = sqlite__edit,
 };
 
 /* ---- marks inside of a turn ---- */
@@ -75,6 +80,9 @@ int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *
 {
   mark->names = w->names.n;
   mark->next_due = w->memory.next_due;
+  mark->next_deadline = w->memory.next_deadline;
+  mark->asked = w->memory.asked;
+  mark->told = w->told.n;
   return sqlite__run(&w->conn, SQL_SAVEPOINT, NO_ARGS, err) < 0 ? -1 : 0;
 }
 
@@ -95,6 +103,9 @@ void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark)
   c->rc = rc;
   sqlite__names_cut(&w->names, mark->names);
   w->memory.next_due = mark->next_due;
+  w->memory.next_deadline = mark->next_deadline;
+  w->memory.asked = mark->asked;
+  sqlite__told_cut(&w->told, mark->told);
 }
 
 /* ---- one operation ---- */
@@ -237,6 +248,11 @@ void sqlite__set_types(struct sqlite_writer *w, struct sqlite_types *types)
 }
 
 /* Some operations go from turn to turn and count what they have done. */
+static bool is_bulk(const struct store_op *op)
+{
+  return op->kind == STORE_REQUEUE || op->kind == STORE_PURGE || op->kind == STORE_CANCEL;
+}
+
 static void save_count(struct slot *slot)
 {
   const struct store_bulk *bulk = (const struct store_bulk *)slot->op;
@@ -244,9 +260,10 @@ static void save_count(struct slot *slot)
     slot->count = ((const struct store_expire *)slot->op)->count;
   else if (slot->op->kind == STORE_LOG_EXPIRE)
     slot->count = ((const struct store_log_expire *)slot->op)->count;
-  if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
+  if (!is_bulk(slot->op))
     return;
   slot->count = bulk->count;
+  slot->told = bulk->told;
   slot->cursor = bulk->cursor;
 }
 
@@ -257,9 +274,10 @@ static void restore_count(const struct slot *slot)
     ((struct store_expire *)slot->op)->count = slot->count;
   else if (slot->op->kind == STORE_LOG_EXPIRE)
     ((struct store_log_expire *)slot->op)->count = slot->count;
-  if (slot->op->kind != STORE_REQUEUE && slot->op->kind != STORE_PURGE)
+  if (!is_bulk(slot->op))
     return;
   bulk->count = slot->count;
+  bulk->told = slot->told;
   bulk->cursor = slot->cursor;
 }
 
@@ -274,6 +292,8 @@ static void roll_back(struct turn *t)
   w->conn.rc = rc;
   sqlite__set_types(w, w->types_before);
   sqlite__names_cut(&w->names, t->before.names);
+  sqlite__told_cut(&w->told, 0);
+  w->pauses.known = false;
   w->memory = t->before;
 }
 
@@ -375,7 +395,9 @@ static void hand_back(struct sqlite *store, struct turn *t)
   sqlite__list_move(&later, &store->writes);
   sqlite__list_move(&store->writes, &later);
   sqlite__list_move(&store->finished, &finished);
+  sqlite__told_move(&store->told, &store->writer.told);
   store->next_due = store->writer.memory.next_due;
+  store->next_deadline = store->writer.memory.next_deadline;
   uv_cond_signal(&store->to_deliver);
   uv_async_send(store->wake);
 }
@@ -451,9 +473,13 @@ int sqlite__writer_open(struct sqlite *store, struct err *err)
       sqlite__number(c, SQL_META_GET, ARGS(arg_text("next")), 1, &w->memory.next, err) <
           0 ||
       sqlite__number(c, SQL_SCHEDULED_NEXT, NO_ARGS, 0, &w->memory.next_due, err) < 0 ||
+      sqlite__number(c, SQL_DEADLINE_NEXT, NO_ARGS, 0, &w->memory.next_deadline, err) <
+          0 ||
+      sqlite__number(c, SQL_CANCEL_COUNT, NO_ARGS, 0, &w->memory.asked, err) < 0 ||
       sqlite__logs_load(w, err) < 0)
     return -1;
   store->next_due = w->memory.next_due;
+  store->next_deadline = w->memory.next_deadline;
   return 0;
 }
 
@@ -461,5 +487,7 @@ void sqlite__writer_close(struct sqlite_writer *w)
 {
   sqlite__conn_close(&w->conn);
   sqlite__names_fini(&w->names);
+  sqlite__told_fini(&w->told);
+  sqlite__pauses_fini(&w->pauses);
   free(w->memory.types);
 }

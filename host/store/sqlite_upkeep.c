@@ -21,6 +21,9 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
 {
   struct store_recover *recover = (struct store_recover *)op;
   struct sqlite_conn *c = &w->conn;
+  recover->cancelled = 0;
+  if (sqlite__end_asked(w, &recover->cancelled, err) < 0)
+    return -1;
   recover->released = sqlite__run(c, SQL_RECOVER_READY, ARGS(arg_int(w->now)), err);
   if (recover->released < 0 || sqlite__run(c, SQL_RECOVER_PLACES, NO_ARGS, err) < 0 ||
       sqlite__run(c, SQL_RECOVER_FAILURE,
@@ -82,9 +85,9 @@ int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err)
 static int forget_run(struct sqlite_writer *w, int64_t first, int64_t last,
                       struct err *err)
 {
-  static const enum sqlite_query queries[] = {SQL_FORGET_DONE,     SQL_FORGET_DEAD,
-                                              SQL_FORGET_JOB,      SQL_FORGET_FAILURE,
-                                              SQL_FORGET_PROGRESS, SQL_FORGET_TAGS};
+  static const enum sqlite_query queries[] = {
+      SQL_FORGET_DONE,     SQL_FORGET_DEAD, SQL_FORGET_JOB,     SQL_FORGET_FAILURE,
+      SQL_FORGET_PROGRESS, SQL_FORGET_TAGS, SQL_FORGET_DEADLINE};
 
   for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
     if (sqlite__run(&w->conn, queries[i], ARGS(arg_int(first), arg_int(last)), err) < 0)
@@ -151,7 +154,7 @@ static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned
 static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
-  sqlite3_stmt *s = sqlite__start(c, SQL_DEAD_GET, ARGS(arg_int(id)));
+  sqlite3_stmt *s = sqlite__start(c, SQL_ENDED_GET, ARGS(arg_int(id)));
   int rc = sqlite__next(c, s, err);
   if (rc <= 0)
     return rc;
@@ -163,34 +166,83 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
       .seq = w->memory.next++,
   };
   sqlite__stop(s);
-  if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0)
+  if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
+      sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0)
     return -1;
   return sqlite__add_ready(w, &p, err);
 }
 
-static int requeue(struct sqlite_writer *w, const int64_t *ids, size_t n, struct err *err)
+static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+                   size_t n, struct err *err)
 {
+  (void)bulk;
   for (size_t i = 0; i < n; i++)
     if (requeue_one(w, ids[i], err) < 0)
       return -1;
   return 0;
 }
 
+static int forget(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+                  size_t n, struct err *err)
+{
+  (void)bulk;
+  return sqlite__forget(w, ids, n, err);
+}
+
+static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+                  size_t n, struct err *err)
+{
+  for (size_t i = 0; i < n; i++) {
+    int rc = sqlite__ask_cancel(w, ids[i], bulk->reason, err);
+    if (rc < 0)
+      return -1;
+    bulk->told += rc == ASKED_TOLD;
+  }
+  return 0;
+}
+
+/* The dead are run again unless others are asked for. */
+unsigned sqlite__bulk_states(enum store_kind kind, const struct store_filter *filter)
+{
+  unsigned ended = 1u << STORE_DEAD | 1u << STORE_CANCELLED;
+  if (kind == STORE_CANCEL)
+    return ALL_STATES & ~ended & ~(1u << STORE_COMPLETED);
+  if (kind == STORE_PURGE)
+    return ended | 1u << STORE_COMPLETED;
+  return filter->states || filter->n_ids ? ended : 1u << STORE_DEAD;
+}
+
+static int audit_bulk(struct sqlite_writer *w, const struct store_bulk *bulk,
+                      struct err *err)
+{
+  const char *action = bulk->op.kind == STORE_CANCEL    ? "cancel"
+                       : bulk->op.kind == STORE_REQUEUE ? "retry"
+                                                        : "purge";
+  if (!bulk->by || bulk->count == 0)
+    return 0;
+  char *detail = mem_printf("{\"count\":%lld,\"asked\":%s}", (long long)bulk->count,
+                            bulk->asked ? bulk->asked : "null");
+  int64_t job = bulk->filter.n_ids == 1 ? bulk->filter.ids[0] : 0;
+  int rc = sqlite__audit(w, bulk->by, action, job, detail, err);
+  free(detail);
+  return rc;
+}
+
 /* A step of a bulk operation. The turn puts count and cursor back when it falls. */
 static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned allowed,
-                     int (*act)(struct sqlite_writer *, const int64_t *, size_t,
-                                struct err *),
+                     int (*act)(struct sqlite_writer *, struct store_bulk *,
+                                const int64_t *, size_t, struct err *),
                      struct err *err)
 {
   struct step *step = mem_alloc(sizeof *step);
   int rc = look(w, bulk, allowed, step, err);
   if (rc == 0)
-    rc = act(w, step->ids, step->n, err);
+    rc = act(w, bulk, step->ids, step->n, err);
   if (rc == 0) {
     bulk->count += (int64_t)step->n;
     bulk->cursor = step->cursor;
     bool more = step->late || step->seen == STEP_ROWS;
-    rc = more && bulk->count < bulk->max ? TURN_AGAIN : 0;
+    rc = more && bulk->count < bulk->max ? TURN_AGAIN : audit_bulk(w, bulk, err);
   }
   free(step);
   return rc;
@@ -198,11 +250,21 @@ static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned 
 
 int sqlite__requeue(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
-  return bulk_step(w, (struct store_bulk *)op, 1u << STORE_DEAD, requeue, err);
+  struct store_bulk *bulk = (struct store_bulk *)op;
+  unsigned allowed = sqlite__bulk_states(STORE_REQUEUE, &bulk->filter);
+  return bulk_step(w, bulk, allowed, requeue, err);
 }
 
 int sqlite__purge(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
-  unsigned allowed = 1u << STORE_DEAD | 1u << STORE_COMPLETED | 1u << STORE_CANCELLED;
-  return bulk_step(w, (struct store_bulk *)op, allowed, sqlite__forget, err);
+  struct store_bulk *bulk = (struct store_bulk *)op;
+  unsigned allowed = sqlite__bulk_states(STORE_PURGE, &bulk->filter);
+  return bulk_step(w, bulk, allowed, forget, err);
+}
+
+int sqlite__cancel(struct sqlite_writer *w, struct store_op *op, struct err *err)
+{
+  struct store_bulk *bulk = (struct store_bulk *)op;
+  unsigned allowed = sqlite__bulk_states(STORE_CANCEL, &bulk->filter);
+  return bulk_step(w, bulk, allowed, cancel, err);
 }

@@ -79,21 +79,3 @@ int sqlite__take_waiting(struct sqlite_writer *w, int64_t id, struct sqlite_wait
     rc = take_blocked(w, id, out, err);
   return rc;
 }
-
-/* Its lease grows, so that no claim of before can end it a second time. */
-int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reason,
-                           struct err *err)
-{
-  struct sqlite_waiting job;
-  int rc = sqlite__take_waiting(w, id, &job, err);
-  if (rc <= 0)
-    return rc;
-  const struct sqlite_place *p = &job.place;
-  if (sqlite__run(&w->conn, SQL_DONE_ADD,
-                  ARGS(arg_int(id), arg_int(STORE_CANCELLED), arg_int(p->lease + 1),
-                       arg_int(p->retry_count), arg_int(p->rescues), arg_int(0),
-                       arg_int(w->now), arg_text(NULL), arg_text(reason)),
-                  err) < 0)
-    return -1;
-  return 1;
-}

@@ -72,8 +72,9 @@ void store_submit(struct store *store, struct store_op *op)
   op->status = 0;
   op->err = NULL;
   op->next = NULL;
-  if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE)
-    ((struct store_bulk *)op)->count = ((struct store_bulk *)op)->cursor = 0;
+  struct store_bulk *bulk = (struct store_bulk *)op;
+  if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE || op->kind == STORE_CANCEL)
+    bulk->count = bulk->told = bulk->cursor = 0;
   else if (op->kind == STORE_VACUUM)
     ((struct store_vacuum *)op)->began = false;
   if (op->kind == STORE_LOG_EXPIRE)
@@ -83,13 +84,13 @@ void store_submit(struct store *store, struct store_op *op)
 
 /* ---- watches ---- */
 
-void store_watch_logs(struct store *store, struct store_watch *watch)
+void store_watch(struct store *store, struct store_watch *watch)
 {
   watch->next = store->watches;
   store->watches = watch;
 }
 
-void store_unwatch_logs(struct store *store, struct store_watch *watch)
+void store_unwatch(struct store *store, struct store_watch *watch)
 {
   for (struct store_watch **at = &store->watches; *at; at = &(*at)->next)
     if (*at == watch) {
@@ -105,7 +106,17 @@ void store__done(struct store *store, struct store_op *op)
   op->done(op);
   for (struct store_watch *w = logged ? store->watches : NULL, *next; w; w = next) {
     next = w->next;
-    w->logged(w->arg);
+    if (w->logged)
+      w->logged(w->arg);
+  }
+}
+
+void store__cancel(struct store *store, int64_t id, int64_t lease, const char *reason)
+{
+  for (struct store_watch *w = store->watches, *next; w; w = next) {
+    next = w->next;
+    if (w->cancel)
+      w->cancel(w->arg, id, lease, reason);
   }
 }
 
@@ -136,6 +147,8 @@ void store_op_fini(struct store_op *op)
   op->err = NULL;
   if (op->kind == STORE_CLAIM)
     claim_fini((struct store_claim *)op);
+  else if (op->kind == STORE_FINISH)
+    buf_fini(&((struct store_finish *)op)->reason);
   else if (op->kind == STORE_EXEC || op->kind == STORE_QUERY || op->kind == STORE_TX_SQL)
     buf_fini(&((struct store_sql *)op)->answer);
   else if (op->kind == STORE_KV_READ || op->kind == STORE_KV_WRITE)
@@ -148,6 +161,10 @@ void store_op_fini(struct store_op *op)
     buf_fini(&((struct store_get *)op)->json);
   else if (op->kind == STORE_JOBS)
     buf_fini(&((struct store_list *)op)->items);
+  else if (op->kind == STORE_QUEUES)
+    buf_fini(&((struct store_queues *)op)->json);
+  else if (op->kind == STORE_AUDIT)
+    buf_fini(&((struct store_audit *)op)->items);
   else if (op->kind == STORE_KEYS)
     free(((struct store_keys *)op)->keys);
   else if (op->kind == STORE_LOG)

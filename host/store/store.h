@@ -48,6 +48,10 @@ enum store_kind {
   STORE_LOG_WRITE,
   STORE_LOG_EXPIRE,
   STORE_VACUUM,
+  STORE_CANCEL,
+  STORE_DEADLINES,
+  STORE_PAUSE,
+  STORE_EDIT,
   /* a transaction of a script */
   STORE_TX_BEGIN,
   STORE_TX_SQL,
@@ -56,6 +60,9 @@ enum store_kind {
   STORE_JOB,
   STORE_JOBS,
   STORE_STATS,
+  STORE_COUNT,
+  STORE_QUEUES,
+  STORE_AUDIT,
   STORE_QUERY,
   STORE_KV_READ,
   STORE_KEYS,
@@ -100,10 +107,12 @@ struct store_new {
   const char *trace;     /* base/trace.h; NULL: trace_of_job(id) */
   const char *payload;   /* JSON text, kept byte for byte */
   size_t payload_len;
-  int64_t delay_ms; /* from the store's now; 0: none */
-  int64_t run_at;   /* absolute; 0: none; the later of the two counts */
-  int64_t parent;   /* the job that enqueued it, or 0 */
-  int priority;     /* smaller runs first */
+  int64_t delay_ms;    /* from the store's now; 0: none */
+  int64_t run_at;      /* absolute; 0: none; the later of the two counts */
+  int64_t deadline_ms; /* from the store's now; 0: none */
+  int64_t deadline;    /* absolute; 0: none; the earlier of the two counts */
+  int64_t parent;      /* the job that enqueued it, or 0 */
+  int priority;        /* smaller runs first */
   int max_retries;
   int64_t id; /* out */
 };
@@ -166,6 +175,9 @@ enum store_outcome {
   STORE_RESCUE,  /* lost through no fault of its own: back to its place, rescues + 1 */
 };
 
+/* A claim that was told to end (STORE_CANCEL) ends the job as it was asked, whatever its
+ * outcome is; but what was completed all the same is completed. */
+
 struct store_write {
   const char *sql;
   const char *params; /* JSON array */
@@ -182,6 +194,8 @@ struct store_finish {
   int64_t id, lease;
   enum store_outcome outcome;
   enum store_verdict verdict; /* out; status is -1 only if the whole turn failed */
+  enum store_state became;    /* out: DONE: what the job is now */
+  struct buf reason;          /* out: DONE, of one that was told to end: why; or len 0 */
   int64_t delay_ms;           /* RETRY, SNOOZE */
   int64_t began_at;           /* 0: unknown */
   const char *worker;         /* who ran it, for the history; NULL: nobody */
@@ -194,10 +208,11 @@ struct store_finish {
 };
 
 /* At start: what this host ran before it died goes back to its place, uncounted; jobs
- * of a `once` type are dead with code "outcome_unknown". Its locks are free. */
+ * that were told to end have ended, others of a `once` type are dead with code
+ * "outcome_unknown". Its locks are free. */
 struct store_recover {
   struct store_op op;
-  int64_t released, lost; /* out */
+  int64_t released, lost, cancelled; /* out */
 };
 
 struct store_progress {
@@ -223,15 +238,65 @@ struct store_filter {
   int64_t since, until; /* created_at in [since, until); 0: open */
 };
 
-/* Dead jobs back to available with retry_count 0 (REQUEUE), or finished jobs forgotten
- * with their history (PURGE), oldest first. Jobs in other states are left alone. Many
- * jobs take several turns, each of which stands for itself. */
+/* Dead jobs back to available with retry_count 0 (REQUEUE; cancelled ones too where the
+ * filter names states or ids), finished jobs forgotten with their history (PURGE), or
+ * jobs that wait or run ended (CANCEL), oldest first. Jobs in other states are left
+ * alone. Many jobs take several turns, each of which stands for itself.
+ *
+ * A job that waits is cancelled at once. For one that runs, those who watch the store are
+ * told (struct store_watch); it ends with its claim. */
 struct store_bulk {
   struct store_op op;
   struct store_filter filter;
-  int64_t max;    /* at most so many */
-  int64_t count;  /* out */
-  int64_t cursor; /* the store's */
+  int64_t max;        /* at most so many */
+  const char *reason; /* CANCEL: JSON {code,message} */
+  const char *by;     /* who, for the audit; NULL: it is not for it */
+  const char *asked;  /* for the audit: what was asked for, a JSON object */
+  int64_t count;      /* out */
+  int64_t told;       /* out: CANCEL: of them, those that run still */
+  int64_t cursor;     /* the store's */
+};
+
+/* How many jobs a bulk operation would take now, without doing anything. */
+struct store_count {
+  struct store_op op;
+  enum store_kind bulk; /* REQUEUE, PURGE, CANCEL */
+  struct store_filter filter;
+  int64_t max;   /* counts no further */
+  int64_t count; /* out */
+  bool more;     /* out: there may be more: max, or the time, was reached */
+};
+
+/* Jobs whose deadline has passed: those that wait are dead with the code "deadline",
+ * those that run are told to end (as by STORE_CANCEL), and are dead then. Claims see to
+ * it as well, before they take any. When to ask: store.next_deadline. */
+struct store_deadlines {
+  struct store_op op;
+};
+
+/* A queue or a task rests: its jobs wait where they are, and what runs goes on. */
+struct store_pause {
+  struct store_op op;
+  bool task;   /* `name` is a task's, else a queue's */
+  bool resume; /* it goes on */
+  const char *name;
+  const char *by;     /* who, for the audit */
+  const char *reason; /* for people; NULL: none */
+};
+
+/* Changes a job that waits: what is set. */
+struct store_edit {
+  struct store_op op;
+  int64_t id;
+  const char *by;      /* who, for the audit */
+  const char *payload; /* JSON text; NULL: as it is */
+  size_t payload_len;
+  const char *queue; /* NULL: as it is */
+  bool sets_priority, sets_time, sets_tags;
+  int priority;
+  int64_t run_at, delay_ms; /* as of struct store_new; both 0: now */
+  const char *tags;         /* JSON array; NULL: none */
+  bool done;                /* out; else no such job waits */
 };
 
 /* Forgets finished jobs past their time, in small steps: many of them take several turns,
@@ -457,9 +522,13 @@ struct store_log_expire {
   int64_t count; /* out: == max when there may be more */
 };
 
-/* Somebody who wants to know when lines were written. The caller's, until unwatched. */
+/* Somebody who wants to know what was committed, on the loop; may unwatch itself
+ * meanwhile. What is NULL is not told. The caller's, until unwatched. */
 struct store_watch {
-  void (*logged)(void *arg); /* on the loop, after the commit; may unwatch itself */
+  void (*logged)(void *arg); /* lines were written */
+  /* A job that was claimed is to end: its claim is `lease`. reason: JSON {code,message}
+   */
+  void (*cancel)(void *arg, int64_t id, int64_t lease, const char *reason);
   void *arg;
   struct store_watch *next; /* the store's */
 };
@@ -486,6 +555,22 @@ struct store_stats {
   int64_t counts[STORE_STATES]; /* out: exact up to 10,000 each, then capped there */
   int64_t oldest_available_ms;  /* out: age, 0 when there is none */
   int64_t set_aside;            /* out: available, but no host has their type */
+};
+
+/* Queues by name, each with its counts (up to 10,000), its age and whether it rests; and
+ * the tasks that rest. */
+struct store_queues {
+  struct store_op op;
+  struct buf json; /* out: {"items":[...],"paused_tasks":[...]} */
+};
+
+/* What people did to jobs, queues and tasks, newest first. */
+struct store_audit {
+  struct store_op op;
+  int64_t before; /* ids below this one; 0: from the newest */
+  int64_t limit;
+  struct buf items; /* out: a JSON array */
+  int64_t next;     /* out: the last one's id; 0: there was none */
 };
 
 /* ---- care, on demand; backends without such a thing answer with zeros ---- */
@@ -547,6 +632,7 @@ struct store_backend {
 struct store {
   const struct store_backend *backend;
   int64_t next_due; /* when the next scheduled job comes due; 0: none. Kept after turns */
+  int64_t next_deadline;       /* the same of deadlines */
   int64_t (*now)(void);        /* the store's clock, which does not go back */
   uv_prepare_t *flusher;       /* store.c's */
   struct store_watch *watches; /* the same */
@@ -569,11 +655,13 @@ void store_close(struct store **store);
  * iteration of the loop. */
 void store_submit(struct store *store, struct store_op *op);
 
-void store_watch_logs(struct store *store, struct store_watch *watch);
-void store_unwatch_logs(struct store *store, struct store_watch *watch);
+void store_watch(struct store *store, struct store_watch *watch);
+void store_unwatch(struct store *store, struct store_watch *watch);
 
 /* For backends: an operation is over, and its submitter is told. */
 void store__done(struct store *store, struct store_op *op);
+/* For backends: those who watch are told to end a claim; behind the `done` of it. */
+void store__cancel(struct store *store, int64_t id, int64_t lease, const char *reason);
 
 /* Copies the whole store into a new file, a few pages at a time, while it runs. `done`
  * gets NULL when the copy is whole. */

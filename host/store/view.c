@@ -115,7 +115,10 @@ static void put_middle(struct buf *b, const struct view_job *job)
   put_time(b, "began_at", job->began_at);
   put_time(b, "finished_at", job->finished_at);
   put_name(b, "waiting_for");
-  buf_puts(b, job->set_aside ? "\"task\"" : "null");
+  if (job->waiting_for)
+    buf_printf(b, "\"%s\"", job->waiting_for);
+  else
+    buf_puts(b, "null");
 }
 
 /* Of a long error only code and message. */
@@ -157,6 +160,8 @@ void view_begin(struct buf *b, const struct view_job *job)
   put_progress(b, job, true);
   put_json(b, "result", job->result, "null");
   put_json(b, "error", job->error, "null");
+  put_json(b, "cancelling", job->cancelling, "null");
+  put_time(b, "deadline", job->deadline);
   put_name(b, "attempts");
   buf_putc(b, '[');
 }
@@ -176,9 +181,14 @@ void view_attempt(struct buf *b, const struct view_attempt *attempt)
   buf_putc(b, '}');
 }
 
+void view_edits(struct buf *b)
+{
+  buf_puts(b, "],\"edits\":");
+}
+
 void view_end(struct buf *b)
 {
-  buf_puts(b, "]}");
+  buf_putc(b, '}');
 }
 
 /* ---- the log ---- */

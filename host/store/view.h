@@ -20,16 +20,18 @@ struct view_job {
   struct view_text tags;  /* JSON */
   int priority, max_retries, retry_count, rescues;
   int64_t parent, created_at, run_at, began_at, finished_at; /* 0: null */
-  bool set_aside;                                            /* no host has the type */
-  bool has_progress;                                         /* and then: */
-  double percent;                                            /* < 0: null */
+  const char *waiting_for; /* what keeps it back: "task", "resume", or NULL */
+  int64_t deadline;        /* 0: null */
+  bool has_progress;       /* and then: */
+  double percent;          /* < 0: null */
   struct view_text message, checkpoint;
   struct view_text payload, result, error; /* JSON; the last error */
+  struct view_text cancelling;             /* JSON: why it was told to end */
 };
 
 struct view_attempt {
   int attempt;
-  const char *state; /* "failed", "rescued", "completed", "running" */
+  const char *state; /* "failed", "rescued", "completed", "running", "cancelled" */
   int64_t began_at, ended_at;
   struct view_text worker, error; /* error: JSON */
 };
@@ -53,6 +55,7 @@ void view_summary(struct buf *b, const struct view_job *job);
 /* The whole, as begin, any number of attempts, end. */
 void view_begin(struct buf *b, const struct view_job *job);
 void view_attempt(struct buf *b, const struct view_attempt *attempt);
-void view_end(struct buf *b);
+void view_edits(struct buf *b); /* what was done to it follows, as a JSON array */
+void view_end(struct buf *b);   /* behind that */
 
 #endif

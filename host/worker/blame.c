@@ -29,6 +29,10 @@ static const char *code_of(const char *how, bool out_of_memory)
     return "out_of_memory";
   if (strstr(how, "timed out"))
     return "timeout";
+  if (strstr(how, "no heartbeat"))
+    return "heartbeat_lost";
+  if (strstr(how, "cancelled"))
+    return "cancelled";
   if (strncmp(how, "killed:", 7) == 0)
     return "killed";
   return "crashed";

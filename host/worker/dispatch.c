@@ -99,6 +99,8 @@ static void give(struct worker *w, const struct catalog_task *task,
   w->n_open++;
   struct page *page = process_page(w->process);
   atomic_store(&page->cells[cell].began_ns, 0);
+  atomic_store(&page->cells[cell].beat_ns, 0);
+  atomic_store(&page->cells[cell].cancelled, 0);
   atomic_store(&page->cells[cell].state, PAGE_OFFERED);
   send_job(w, cell, job);
   watch__spoken_to(w);

@@ -76,6 +76,7 @@ void pool_free(struct pool **pool)
 void pool_start(struct pool *p, struct queue *queue)
 {
   p->queue = queue;
+  cancel__start(p);
   reload__start(p);
 }
 

@@ -13,9 +13,11 @@ struct flight {
   struct store_job job;      /* the numbers, type and trace; other strings are gone */
   char trace[TRACE_LEN + 1]; /* where that of the job is, when it was given one */
   const struct catalog_task *task;
-  int depth;                 /* of events: see queue/event.h */
-  int64_t rested_ns;         /* how long it waited while another job stood still */
-  struct lock_holder *locks; /* NULL: it never asked for one */
+  int depth;                       /* of events: see queue/event.h */
+  int64_t rested_ns;               /* how long it waited while another job stood still */
+  int64_t beat_ns, beat_rested_ns; /* the heartbeat seen last, and rested_ns then */
+  int64_t told_ns;                 /* when it was told to end; 0: it was not */
+  struct lock_holder *locks;       /* NULL: it never asked for one */
 };
 
 enum worker_state {
@@ -121,6 +123,7 @@ struct pool {
       *problem; /* {generation, file, line, code, message}: why `failed` does not run */
   bool saving, save_again;
 
+  struct store_watch cancels;
   struct worker *seats;
   int n_seats;
   int64_t looked_ns;   /* when watch.c last looked */
@@ -202,6 +205,11 @@ void dispatch__end(struct worker *worker, uint32_t cell, struct queue_end *end);
 /* watch.c */
 void watch__start(struct pool *pool);
 void watch__spoken_to(struct worker *worker);
+/* A job that has not begun goes back to the queue. Returns whether it did. */
+bool watch__take_back(struct worker *worker, uint32_t cell);
+
+/* cancel.c: listens to the store for jobs that are to end */
+void cancel__start(struct pool *pool);
 
 /* blame.c */
 void blame__gone(struct worker *worker, const char *how);

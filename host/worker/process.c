@@ -204,9 +204,10 @@ void process_send(struct process *p, enum message_kind kind, const char *body, s
   channel_send(p->channel, kind, body, len);
 }
 
-void process_send_control(struct process *p, enum message_kind kind)
+void process_send_control(struct process *p, enum message_kind kind, const char *body,
+                          size_t len)
 {
-  channel_send_control(p->channel, kind, NULL, 0);
+  channel_send_control(p->channel, kind, body, len);
 }
 
 size_t process_pending(const struct process *p)

@@ -30,7 +30,8 @@ void process_free(struct process **process);
 void process_send(struct process *process, enum message_kind kind, const char *body,
                   size_t len);
 size_t process_pending(const struct process *process); /* bytes that have not left */
-void process_send_control(struct process *process, enum message_kind kind);
+void process_send_control(struct process *process, enum message_kind kind,
+                          const char *body, size_t len);
 struct page *process_page(struct process *process);
 int process_pid(const struct process *process);
 bool process_killed(const struct process *process);

@@ -121,6 +121,8 @@ static const struct {
     {"stats", request__stats},
     {"logs", request__logs},
     {"progress", request__progress},
+    {"cancel", request__cancel},
+    {"pause", request__pause},
     {"http", request__outside},
     {"sleep", request__outside},
 };

@@ -25,6 +25,12 @@ struct request {
     struct store_check check;
     struct store_checkpoint checkpoint;
     struct store_progress progress;
+    struct store_pause pause;
+
+    struct {
+      struct store_bulk op; /* of this one job */
+      int64_t id;
+    } cancel;
   } u;
 };
 
@@ -50,6 +56,10 @@ struct flight *request__flight(const struct request *r);
 /* request_queue.c */
 void request__enqueue(struct request *r);
 void request__progress(struct request *r);
+
+/* request_control.c */
+void request__cancel(struct request *r);
+void request__pause(struct request *r);
 
 /* request_sql.c */
 void request__query(struct request *r);

@@ -26,5 +26,6 @@ bool settings__same(const struct pool_settings *a, const struct pool_settings *b
   return a->slots == b->slots && a->stall_ms == b->stall_ms &&
          a->defaults.max_retries == b->defaults.max_retries &&
          a->defaults.timeout_ms == b->defaults.timeout_ms &&
+         a->defaults.cancel_grace_ms == b->defaults.cancel_grace_ms &&
          same_keep(&a->keep, &b->keep) && json_equal(a->told, b->told);
 }

@@ -23,22 +23,23 @@
 
 /* ---- taking back ---- */
 
-static bool take_cell(struct page *page, uint32_t cell)
+bool watch__take_back(struct worker *w, uint32_t cell)
 {
+  struct flight *f = &w->flights[cell];
+  struct page *page = process_page(w->process);
   uint32_t offered = PAGE_OFFERED;
-  return atomic_compare_exchange_strong(&page->cells[cell].state, &offered, PAGE_REVOKED);
+  if (!f->open || f->revoked ||
+      !atomic_compare_exchange_strong(&page->cells[cell].state, &offered, PAGE_REVOKED))
+    return false;
+  f->revoked = true;
+  queue_released(w->pool->queue, &(struct queue_end){.job = &f->job});
+  return true;
 }
 
 static void take_back(struct worker *w)
 {
-  struct page *page = process_page(w->process);
-  for (uint32_t cell = 0; cell < PAGE_CELLS && w->n_open > 0; cell++) {
-    struct flight *f = &w->flights[cell];
-    if (!f->open || f->revoked || !take_cell(page, cell))
-      continue;
-    f->revoked = true;
-    queue_released(w->pool->queue, &(struct queue_end){.job = &f->job});
-  }
+  for (uint32_t cell = 0; cell < PAGE_CELLS && w->n_open > 0; cell++)
+    watch__take_back(w, cell);
 }
 
 /* ---- clocks ---- */
@@ -57,13 +58,39 @@ static void give_rest(struct worker *w, uint32_t culprit, int64_t from, int64_t 
   }
 }
 
+/* Whether the job that stands in the way has had `ms` since a moment of its own. */
+static bool has_had(const struct flight *f, int64_t since, int64_t rested, int64_t ms,
+                    int64_t now)
+{
+  return f->open && since > 0 && now - since - rested > ms * CLOCK_MS + GRACE_NS;
+}
+
 static bool out_of_time(struct worker *w, uint32_t cell, int64_t now)
 {
   const struct flight *f = &w->flights[cell];
   int64_t began = atomic_load(&process_page(w->process)->cells[cell].began_ns);
-  if (!f->open || began == 0)
-    return false;
-  return now - began - f->rested_ns > f->task->timeout_ms * CLOCK_MS + GRACE_NS;
+  return has_had(f, began, f->rested_ns, f->task->timeout_ms, now);
+}
+
+/* The rest that it had before its last heartbeat does not count. */
+static bool is_silent(struct worker *w, uint32_t cell, int64_t now)
+{
+  struct flight *f = &w->flights[cell];
+  const struct page_cell *c = &process_page(w->process)->cells[cell];
+  int64_t beat = atomic_load(&c->beat_ns);
+  if (beat != f->beat_ns) {
+    f->beat_ns = beat;
+    f->beat_rested_ns = f->rested_ns;
+  }
+  return f->task->heartbeat_ms > 0 &&
+         has_had(f, beat ? beat : atomic_load(&c->began_ns),
+                 f->rested_ns - f->beat_rested_ns, f->task->heartbeat_ms, now);
+}
+
+static bool is_past_grace(struct worker *w, uint32_t cell, int64_t now)
+{
+  const struct flight *f = &w->flights[cell];
+  return has_had(f, f->told_ns, 0, f->task->cancel_grace_ms, now);
 }
 
 /* ---- one worker ---- */
@@ -81,7 +108,7 @@ static int64_t unheard_since(struct worker *w, int64_t now)
   if (w->unheard_ns && turned > w->unheard_ns)
     w->unheard_ns = 0;
   if (w->unheard_ns == 0 && w->n_open > 0 && now - turned > QUIET_NS) {
-    process_send_control(w->process, MESSAGE_PING);
+    process_send_control(w->process, MESSAGE_PING, NULL, 0);
     watch__spoken_to(w);
   }
   return w->unheard_ns;
@@ -100,19 +127,26 @@ static int64_t still_since(struct worker *w, int64_t now, uint32_t *current)
   return since && now - since >= STILL_NS ? since : 0;
 }
 
+static void kill_for(struct worker *w, const char *why, int64_t ms)
+{
+  char reason[80], limit[32];
+  snprintf(reason, sizeof reason, "killed: %s %s", why, duration_format(ms, limit));
+  process_kill(w->process, reason);
+}
+
 static void kill_still(struct worker *w, uint32_t current, int64_t now, int64_t still)
 {
-  char reason[64], limit[32];
   int64_t stall_ms = w->generation->settings.stall_ms;
-  if (still > stall_ms * CLOCK_MS) {
-    snprintf(reason, sizeof reason, "killed: stood still for %s",
-             duration_format(stall_ms, limit));
-    process_kill(w->process, reason);
-  } else if (current < PAGE_CELLS && out_of_time(w, current, now)) {
-    snprintf(reason, sizeof reason, "killed: timed out after %s",
-             duration_format(w->flights[current].task->timeout_ms, limit));
-    process_kill(w->process, reason);
-  }
+  const struct catalog_task *task =
+      current < PAGE_CELLS && w->flights[current].open ? w->flights[current].task : NULL;
+  if (still > stall_ms * CLOCK_MS)
+    kill_for(w, "stood still for", stall_ms);
+  else if (task && out_of_time(w, current, now))
+    kill_for(w, "timed out after", task->timeout_ms);
+  else if (task && is_silent(w, current, now))
+    kill_for(w, "no heartbeat for", task->heartbeat_ms);
+  else if (task && is_past_grace(w, current, now))
+    kill_for(w, "cancelled, and still running after", task->cancel_grace_ms);
 }
 
 static void moves_again(struct worker *w)

@@ -193,7 +193,7 @@ void worker__leave(struct worker *w)
   if (!w->process || w->state == WORKER_LEAVING)
     return;
   w->state = WORKER_LEAVING;
-  process_send_control(w->process, MESSAGE_DRAIN);
+  process_send_control(w->process, MESSAGE_DRAIN, NULL, 0);
   watch__spoken_to(w);
   watch__start(w->pool);
 }

@@ -10,6 +10,8 @@
  */
 #include "store/harness.h"
 
+#include "store/cases_cancel.h"
+#include "store/cases_control.h"
 #include "store/cases_finish.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
@@ -42,6 +44,8 @@ static const struct {
     {"sqlite-claims-twice", "sqlite:", "ready_take",
      "delete from candy_ready where queue = ?1 and priority = ?2 and turn = ?3 and "
      "seq >= ?4 and seq < ?5"},
+    {"sqlite-forgets-who-was-told", "sqlite:", "cancel_get",
+     "select lease, state, reason from candy_cancel where id = ?1 and 0"},
     {"sqlite-gives-locks-to-the-last", "sqlite:", "lock_give",
      "update candy_lock set held = 1, due = ?3 + ttl_ms where token = (select "
      "max(token) from candy_lock where workspace = ?1 and name = ?2) and not held "
@@ -77,6 +81,27 @@ static const struct {
     CASE(a_delayed_retry_waits),
     CASE(the_dead),
     CASE(bulk_over_many_turns),
+    CASE(waiting_jobs_are_cancelled),
+    CASE(running_jobs_are_told),
+    CASE(told_jobs_end_with_their_claim),
+    CASE(what_was_done_is_completed),
+    CASE(a_refused_completion_is_still_told),
+    CASE(cancel_races),
+    CASE(cancelled_jobs_run_again_by_hand),
+    CASE(recovery_of_told_jobs),
+    CASE(many_are_cancelled),
+    CASE(counts_before_bulk_operations),
+    CASE(deadlines_of_waiting_jobs),
+    CASE(deadlines_of_running_jobs),
+    CASE(deadlines_that_were_kept),
+    CASE(many_deadlines),
+    CASE(paused_queues),
+    CASE(paused_tasks),
+    CASE(many_paused),
+    CASE(edits),
+    CASE(edits_of_scheduled_jobs),
+    CASE(edits_come_too_late),
+    CASE(what_people_did),
     CASE(effects_come_with_the_finish),
     CASE(a_failing_write_is_refused),
     CASE(a_slow_write_is_refused),

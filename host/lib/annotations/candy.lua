@@ -10,7 +10,10 @@
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
 ---@field max_retries integer?  how often it is tried again after a failure; 3 by default
----@field timeout candy.Duration?  how long an attempt may take; "5m" by default
+---@field timeout candy.Duration?  how long an attempt may take; "5m" by default, and without end with a heartbeat
+---@field heartbeat candy.Duration?  the longest silence: job:heartbeat, job:progress and job:save break it, and a job that is silent for longer fails with `heartbeat_lost`
+---@field cancel_grace candy.Duration?  how long a cancelled job may go on; "10s" by default
+---@field deadline candy.Duration?  from enqueue to its end: a job that waits longer never starts and is dead with the code `deadline`; one that runs is cancelled, and dead
 ---@field queue string?  where its jobs wait; "default" by default
 ---@field priority integer?  smaller runs first; 0 by default
 ---@field rerun boolean?  false: never again by itself once it began and was lost; true by default
@@ -79,6 +82,31 @@ function Job:emit(name, data) end
 ---@return any  what the task's function has to return
 function Job:snooze(duration) end
 
+--- Whether the job is to end, because somebody cancelled it or its deadline has passed.
+---
+--- A wait of such a job raises an error with the code `cancelled` or `deadline`, and so
+--- does each further one. The task has `cancel_grace` for its last words, then it is
+--- ended from outside. What it does return in time counts: the job is completed. With
+--- `nil, err` or an error the job ends as it was asked.
+---
+--- ```lua
+--- candy.task("count_stars", { cancel_grace = "2s" }, function(job)
+---   for star = 1, 1000 do
+---     local cancelled, why = job:cancelled()
+---     if cancelled then
+---       return nil, "stopped at star " .. star .. ": " .. why
+---     end
+---     candy.sleep(0.01)
+---   end
+--- end)
+--- ```
+---@return boolean cancelled
+---@return string? why
+function Job:cancelled() end
+
+--- Says that the job lives, where its task has a `heartbeat`. It costs next to nothing.
+function Job:heartbeat() end
+
 --- What went wrong.
 ---@class candy.Error
 ---@field code string  a short name for programs: "version_conflict", "too_large"
@@ -125,10 +153,15 @@ function Job:snooze(duration) end
 ---@field tags string[]?  at most 20
 ---@field key string?  what the job is about
 ---@field max_retries integer?  how often it is tried again; the task's by default
+---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"), or a time (RFC 3339, or milliseconds since 1970); the task's by default
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
 ---@field payload table?  {} by default
+
+---@class candy.PauseOptions
+---@field task boolean?  true: the name is a task's, not a queue's
+---@field reason string?  for people, at most 500 bytes
 
 --- What a request is made of.
 ---@class candy.http.Options
@@ -631,6 +664,30 @@ function candy.queue.push(task, payload, opts) end
 ---@return string[]? ids
 ---@return candy.Error? err
 function candy.queue.push_many(jobs) end
+
+--- Ends a job that waits or runs.
+---
+--- A waiting one is cancelled at once. One that runs is told: see job:cancelled.
+---@param id string  of the job
+---@param reason string?  for people, at most 500 bytes
+---@return string? done  "cancelled", or "told" when it runs; code `not_found` when no such job waits or runs
+---@return candy.Error? err
+function candy.queue.cancel(id, reason) end
+
+--- Lets a queue, or a task, rest: its jobs wait until it goes on. What runs is left
+--- alone.
+---@param name string
+---@param opts candy.PauseOptions?
+---@return boolean? ok
+---@return candy.Error? err
+function candy.queue.pause(name, opts) end
+
+--- Lets a queue or a task that rests go on.
+---@param name string
+---@param opts candy.PauseOptions?
+---@return boolean? ok
+---@return candy.Error? err
+function candy.queue.resume(name, opts) end
 
 --- Makes a request and waits for its answer.
 ---

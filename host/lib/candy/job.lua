@@ -59,6 +59,7 @@ end
 
 -- Notes progress or a checkpoint; tells whether this attempt still owns the job.
 local function report(job, what, fields)
+  core.job_beat(job)
   fields.id, fields.lease = core.job_field(job, "id"), core.job_field(job, "lease")
   local answer, err = wait.request(what, "progress", fields)
   if not answer then
@@ -150,6 +151,36 @@ function methods.snooze(job, duration)
       :format(expected, options.show(duration)))
   end
   return core.job_snooze(job, ms)
+end
+
+--- Whether the job is to end, because somebody cancelled it or its deadline has passed.
+---
+--- A wait of such a job raises an error with the code `cancelled` or `deadline`, and so
+--- does each further one. The task has `cancel_grace` for its last words, then it is
+--- ended from outside. What it does return in time counts: the job is completed. With
+--- `nil, err` or an error the job ends as it was asked.
+---
+--- ```lua
+--- candy.task("count_stars", { cancel_grace = "2s" }, function(job)
+---   for star = 1, 1000 do
+---     local cancelled, why = job:cancelled()
+---     if cancelled then
+---       return nil, "stopped at star " .. star .. ": " .. why
+---     end
+---     candy.sleep(0.01)
+---   end
+--- end)
+--- ```
+---@return boolean cancelled, string? why
+function methods.cancelled(job)
+  check_self(job, "job:cancelled")
+  return core.job_cancelled(job)
+end
+
+--- Says that the job lives, where its task has a `heartbeat`. It costs next to nothing.
+function methods.heartbeat(job)
+  check_self(job, "job:heartbeat")
+  core.job_beat(job)
 end
 
 methods.log = log

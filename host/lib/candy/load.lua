@@ -18,6 +18,9 @@ local function task_of_manifest(task)
     priority = task.priority or 0,
     max_retries = or_null(task.max_retries),
     timeout_ms = or_null(task.timeout),
+    heartbeat_ms = task.heartbeat,
+    cancel_grace_ms = task.cancel_grace,
+    deadline_ms = task.deadline,
     rerun = task.rerun ~= false,
     description = or_null(task.description),
     schema = or_null(task.schema),
@@ -77,7 +80,7 @@ return function()
   run_all()
   local tasks = script.declarations("task")
   for _, task in ipairs(tasks) do
-    core.task(task.name, task.fn, task.timeout, task.compiled)
+    core.task(task.name, task.fn, task.timeout, task.compiled, task.heartbeat)
   end
   return assert(core.encode({
     tasks = map(tasks, task_of_manifest),

@@ -11,6 +11,7 @@ local OPTIONS = {
   tags = options.tags,
   key = options.label,
   max_retries = options.retries,
+  deadline = options.deadline,
 }
 
 local function type_of(what, task)

@@ -88,6 +88,20 @@ function options.time(value)
   return nil, 'a time such as "2026-11-22T08:00:00Z", or milliseconds since 1970'
 end
 
+--- A duration from now on as text, or a time in milliseconds since 1970.
+function options.deadline(value)
+  local ms = type(value) == "string" and core.duration(value)
+  if ms and ms > 0 then
+    return value
+  end
+  local time = options.time(value)
+  if time then
+    return time
+  end
+  return nil, 'a duration such as "30m", a time such as "2026-11-22T08:00:00Z", or '
+    .. "milliseconds since 1970"
+end
+
 --- A short text of at most 200 bytes.
 function options.label(value)
   if type(value) == "string" and #value <= NAME_MAX and value:find("^%Z+$") then

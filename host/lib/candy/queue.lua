@@ -1,5 +1,6 @@
--- candy.queue: new jobs.
+-- candy.queue: new jobs, and what is done to others.
 local core = require("candy.core")
+local errors = require("candy.error")
 local frozen = require("candy.frozen")
 local new_job = require("candy.new_job")
 local options = require("candy.options")
@@ -13,12 +14,23 @@ local wait = require("candy.wait")
 ---@field tags string[]?  at most 20
 ---@field key string?  what the job is about
 ---@field max_retries integer?  how often it is tried again; the task's by default
+---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"),
+---  or a time (RFC 3339, or milliseconds since 1970); the task's by default
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
 ---@field payload table?  {} by default
 
 local queue = {}
+
+local PAUSE = { task = options.boolean, reason = options.text }
+
+local function check_reason(what, reason)
+  if reason ~= nil and (type(reason) ~= "string" or #reason > 500) then
+    core.misuse(("%s: the reason must be a text of at most 500 bytes, not %s")
+      :format(what, options.show(reason)))
+  end
+end
 
 local function enqueue(what, specs)
   local answer, err = wait.request(what, "enqueue", { jobs = core.array(specs) })
@@ -70,6 +82,66 @@ function queue.push_many(jobs)
     return core.array({})
   end
   return enqueue(what, specs)
+end
+
+--- Ends a job that waits or runs.
+---
+--- A waiting one is cancelled at once. One that runs is told: see job:cancelled.
+---@param id string  of the job
+---@param reason string?  for people, at most 500 bytes
+---@return string? done, candy.Error? err  "cancelled", or "told" when it runs; code
+---  `not_found` when no such job waits or runs
+function queue.cancel(id, reason)
+  if type(id) ~= "string" or not id:match("^%d+$") or #id > 18 then
+    core.misuse("candy.queue.cancel: the first argument must be a job's id, not "
+      .. options.show(id))
+  end
+  check_reason("candy.queue.cancel", reason)
+  local answer, err = wait.request("candy.queue.cancel", "cancel", {
+    id = id, reason = reason,
+  })
+  if not answer then
+    return nil, err
+  elseif not answer.found then
+    return nil, errors.new({
+      code = "not_found",
+      message = ("job %s neither waits nor runs: it has ended, or never was"):format(id),
+    })
+  end
+  return answer.running and "told" or "cancelled"
+end
+
+local function set_pause(what, resume, name, opts)
+  if not options.queue_name(name) then
+    core.misuse(("%s: the first argument must be a name, not %s")
+      :format(what, options.show(name)))
+  end
+  local read = options.read(what, opts, PAUSE)
+  check_reason(what, read.reason)
+  return wait.request(what, "pause", {
+    name = name, task = read.task == true, resume = resume, reason = read.reason,
+  })
+end
+
+---@class candy.PauseOptions
+---@field task boolean?  true: the name is a task's, not a queue's
+---@field reason string?  for people, at most 500 bytes
+
+--- Lets a queue, or a task, rest: its jobs wait until it goes on. What runs is left
+--- alone.
+---@param name string
+---@param opts candy.PauseOptions?
+---@return boolean? ok, candy.Error? err
+function queue.pause(name, opts)
+  return set_pause("candy.queue.pause", false, name, opts)
+end
+
+--- Lets a queue or a task that rests go on.
+---@param name string
+---@param opts candy.PauseOptions?
+---@return boolean? ok, candy.Error? err
+function queue.resume(name, opts)
+  return set_pause("candy.queue.resume", true, name, opts)
 end
 
 return frozen.freeze(queue, "candy.queue")

@@ -57,18 +57,30 @@ end
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
 ---@field max_retries integer?  how often it is tried again after a failure; 3 by default
----@field timeout candy.Duration?  how long an attempt may take; "5m" by default
+---@field timeout candy.Duration?  how long an attempt may take; "5m" by default, and
+---  without end with a heartbeat
+---@field heartbeat candy.Duration?  the longest silence: job:heartbeat, job:progress and
+---  job:save break it, and a job that is silent for longer fails with `heartbeat_lost`
+---@field cancel_grace candy.Duration?  how long a cancelled job may go on; "10s" by
+---  default
+---@field deadline candy.Duration?  from enqueue to its end: a job that waits longer never
+---  starts and is dead with the code `deadline`; one that runs is cancelled, and dead
 ---@field queue string?  where its jobs wait; "default" by default
 ---@field priority integer?  smaller runs first; 0 by default
 ---@field rerun boolean?  false: never again by itself once it began and was lost; true by
 ---  default
 ---@field description string?  a text for people
 
+local NO_LIMIT = 365 * 86400 * 1000
+
 local OPTIONS = {
   payload = shape,
   additional = options.boolean,
   max_retries = options.retries,
   timeout = options.time_limit,
+  heartbeat = options.time_limit,
+  cancel_grace = options.duration,
+  deadline = options.time_limit,
   queue = options.queue_name,
   priority = options.priority,
   rerun = options.boolean,
@@ -139,6 +151,9 @@ return function(name, opts, fn, ...)
   if type(fn) ~= "function" then
     core.misuse(("the last argument of candy.task for %s must be a function, not %s")
       :format(where, options.show(fn)))
+  end
+  if declaration.heartbeat and not declaration.timeout then
+    declaration.timeout = NO_LIMIT
   end
   if declaration.payload then
     compile_payload(where, declaration)

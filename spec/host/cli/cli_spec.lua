@@ -34,8 +34,9 @@ describe("the command line", function()
   it("tells all commands, on standard error when none is given", function()
     local help = candy("help")
     assert.equal(0, help.code)
-    for _, name in ipairs({ "run", "check", "enqueue", "jobs", "job", "retry", "purge",
-      "tasks", "backup", "migrate", "version", "help" }) do
+    for _, name in ipairs({ "run", "check", "enqueue", "jobs", "job", "edit", "cancel",
+      "retry", "purge", "queues", "pause", "resume", "tasks",
+      "backup", "migrate", "version", "help" }) do
       assert.matches("\n  " .. name .. " +%l", help.out)
     end
     assert.equal(help.out, candy("--help").out)

@@ -47,6 +47,7 @@ describe("settings", function()
       ["process.allow"] = {}, ["process.memory"] = 2 ^ 30, ["process.max"] = 32,
       ["file.job_max"] = 2 ^ 30,
       ["task.timeout"] = 300000, ["task.max_retries"] = 3,
+      ["task.cancel_grace"] = 10000,
       ["keep.completed"] = 86400000, ["keep.dead"] = 30 * 86400000,
       ["keep.logs"] = 30 * 86400000, ["keep.logs_max"] = 1000000,
       stop_grace = 30000, ["http.body_max"] = 5 * 2 ^ 20,

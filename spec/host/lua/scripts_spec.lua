@@ -91,8 +91,9 @@ describe("a file that fails", function()
     { "by a global that is not there", "\n\nfoo()", "error", 4, "global 'foo'" },
     { "by an unknown option", 'candy.task("x", { timout = "2m" }, function() end)',
       "error",
-      2, 'unknown option "timout" of task "x"; known options: additional description '
-      .. "max_retries payload priority queue rerun timeout" },
+      2, 'unknown option "timout" of task "x"; known options: additional '
+      .. "cancel_grace deadline description heartbeat max_retries payload priority queue "
+      .. "rerun timeout" },
     { "by an ill-typed option", 'candy.task("x", { timeout = "soon" }, function() end)',
       "error", 2, 'option "timeout" of task "x" must be a duration' },
     { "by a name", 'candy.task("a b", function() end)', "error", 2, "a name is made of" },

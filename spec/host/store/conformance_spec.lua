@@ -38,6 +38,7 @@ describe("the store's conformance suite", function()
       "stale_leases_do_nothing", "stale_finishes_have_no_effects",
     },
     ["sqlite-forgets-at-recovery"] = { "recovery", "sudden_death" },
+    ["sqlite-forgets-who-was-told"] = { "told_jobs_end_with_their_claim" },
     ["sqlite-loses-blocked"] = { "unknown_types_are_set_aside" },
     ["sqlite-keeps-what-was-taken-back"] = {
       "a_transaction_is_taken_back", "a_silent_transaction_ends",

@@ -443,12 +443,12 @@ static void log_watches(void)
   int first = 0, second = 0;
   struct store_watch a = {.logged = told, .arg = &first},
                      b = {.logged = told, .arg = &second};
-  store_watch_logs(store, &a);
-  store_watch_logs(store, &b);
+  store_watch(store, &a);
+  store_watch(store, &b);
   log_text("one");
-  store_unwatch_logs(store, &a);
+  store_unwatch(store, &a);
   log_text("two");
-  store_unwatch_logs(store, &b);
+  store_unwatch(store, &b);
   log_text("three");
   CHECK_INT(first, 1);
   CHECK_INT(second, 2);

@@ -110,3 +110,46 @@ create unique index candy_lock_line on candy_lock (workspace, name, token);
 create index candy_lock_due on candy_lock (due);
 
 delete from candy_kv where workspace = 'candy:locks';
+
+-- ---- control ----
+
+-- Running jobs that were told to end, until their claim ends. `state`: what becomes of
+-- the job then, cancelled or dead (enum store_state).
+create table candy_cancel (
+  id integer primary key,
+  lease integer not null,
+  state integer not null,
+  at integer not null,
+  reason text not null -- JSON: {code, message}
+);
+
+-- By when jobs are to have ended, of those that have such a time; also of jobs that have
+-- ended since, until it has passed.
+create table candy_deadline (
+  id integer primary key,
+  at integer not null
+);
+
+create index candy_deadline_by_time on candy_deadline (at);
+
+-- Queues and types that rest. `kind` as in candy_name.
+create table candy_pause (
+  kind integer not null,
+  name text not null,
+  at integer not null,
+  by text not null,
+  reason text,
+  primary key (kind, name)
+) without rowid;
+
+-- What people did to jobs, queues and tasks, the last 20,000 deeds.
+create table candy_audit (
+  id integer primary key,
+  at integer not null,
+  by text not null,
+  action text not null,
+  job_id integer,
+  detail text not null -- JSON object
+);
+
+create index candy_audit_by_job on candy_audit (job_id, id) where job_id is not null;

@@ -103,7 +103,9 @@ limit :limit
 
 -- name: job
 select {columns}, j.payload as payload, iif(d.state = 5, d.result, null) as result,
-  p.checkpoint as checkpoint
+  p.checkpoint as checkpoint,
+  (select k.reason from candy_cancel k where k.id = j.id) as cancelling,
+  (select l.at from candy_deadline l where l.id = j.id) as deadline
 from candy_job j
 {places}
 {lines}

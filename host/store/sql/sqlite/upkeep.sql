@@ -36,12 +36,18 @@ order by priority, turn, seq limit ?4
 delete from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 and priority = ?4
   and turn = ?5 and seq = ?6
 
--- name: dead_get
-select j.queue, j.priority, d.lease from candy_dead d join candy_job j on j.id = d.id
-where d.id = ?1
+-- What can be run again by hand: a dead or a cancelled job.
+-- name: ended_get
+select j.queue, j.priority, coalesce(x.lease, d.lease) from candy_job j
+left join candy_dead x on x.id = j.id
+left join candy_done d on d.id = j.id and d.state = 6
+where j.id = ?1 and coalesce(x.lease, d.lease) is not null
 
 -- name: dead_take
 delete from candy_dead where id = ?1
+
+-- name: cancelled_take
+delete from candy_done where id = ?1 and state = 6
 
 -- The first job from an id on, to find by bisection where a time lies among the ids.
 -- name: job_from

@@ -1,0 +1,129 @@
+/* `candy queues`, `candy pause` and `candy resume`: what is in each queue, and what
+ * rests.
+ */
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/ask.h"
+#include "cli/table.h"
+
+/* ---- queues ---- */
+
+static const char *const counts[] = {"available", "blocked", "scheduled",
+                                     "retryable", "running", "dead"};
+
+#define COUNTS (sizeof counts / sizeof counts[0])
+
+static void add_count(struct table *table, int64_t n)
+{
+  char text[32];
+  snprintf(text, sizeof text, "%" PRId64 "%s", n, n >= 10000 ? "+" : "");
+  table_add(table, text);
+}
+
+static void add_pause(struct table *table, const json_t *paused)
+{
+  struct buf text = {0};
+  const char *reason = jx_str(paused, "reason", NULL);
+  buf_puts(&text, "");
+  if (json_is_object(paused))
+    buf_printf(&text, "by %s%s%s", jx_str(paused, "by", "?"), reason ? ": " : "",
+               reason ? reason : "");
+  table_add(table, text.data);
+  buf_fini(&text);
+}
+
+static void add_queue(struct table *table, const json_t *queue)
+{
+  char age[32];
+  int64_t oldest = jx_int(queue, "oldest_available_ms", 0);
+  table_add(table, jx_str(queue, "name", ""));
+  for (size_t i = 0; i < COUNTS; i++)
+    add_count(table, jx_int(queue, counts[i], 0));
+  table_add(table, oldest ? duration_format(oldest / 1000 * 1000, age) : "");
+  add_pause(table, json_object_get(queue, "paused"));
+}
+
+static void print_queues(const json_t *items)
+{
+  static const struct table_column columns[] = {
+      {"QUEUE", NULL},     {"AVAILABLE", NULL}, {"BLOCKED", NULL},
+      {"SCHEDULED", NULL}, {"RETRYABLE", NULL}, {"RUNNING", NULL},
+      {"DEAD", NULL},      {"OLDEST", NULL},    {"PAUSED", NULL}};
+  struct table *table = table_new(columns, sizeof columns / sizeof columns[0]);
+  for (size_t i = 0; i < json_array_size(items); i++)
+    add_queue(table, json_array_get(items, i));
+  table_print(table, stdout);
+  table_free(&table);
+  if (json_array_size(items) == 0)
+    fputs("no queue has had a job yet\n", stderr);
+}
+
+static void print_tasks(const json_t *tasks)
+{
+  for (size_t i = 0; i < json_array_size(tasks); i++) {
+    const json_t *task = json_array_get(tasks, i);
+    const json_t *paused = json_object_get(task, "paused");
+    const char *reason = jx_str(paused, "reason", NULL);
+    printf("task %s is paused by %s%s%s\n", jx_str(task, "name", "?"),
+           jx_str(paused, "by", "?"), reason ? ": " : "", reason ? reason : "");
+  }
+}
+
+int cmd_queues(struct conf *conf, const struct cli_args *args)
+{
+  struct ask ask;
+  int code = ask_host(&ask, conf, "GET", "/queues", NULL);
+  if (code == CLI_OK && args->json) {
+    ask_print(&ask);
+  } else if (code == CLI_OK) {
+    print_queues(json_object_get(ask.json, "items"));
+    print_tasks(json_object_get(ask.json, "paused_tasks"));
+  }
+  ask_fini(&ask);
+  return code;
+}
+
+/* ---- pause and resume ---- */
+
+static int set_pause(struct conf *conf, const struct cli_args *args, const char *verb)
+{
+  struct ask ask;
+  struct buf target = {0}, body = {0};
+  bool task = cli_option(args, "task") != NULL;
+  const char *reason = cli_option(args, "reason");
+  buf_puts(&target, task ? "/definitions/" : "/queues/");
+  ask_escape(&target, args->words[0]);
+  buf_printf(&target, "/%s", verb);
+  buf_puts(&body, "{");
+  if (reason) {
+    buf_puts(&body, "\"reason\":");
+    buf_json_string(&body, reason, strlen(reason));
+  }
+  buf_putc(&body, '}');
+  int code = ask_host(&ask, conf, "POST", target.data, &body);
+  if (code == CLI_OK && args->json)
+    ask_print(&ask);
+  else if (code == CLI_OK)
+    printf("%s %s %s\n", task ? "task" : "queue", args->words[0],
+           verb[0] == 'p' ? "rests" : "goes on");
+  ask_fini(&ask);
+  buf_fini(&target);
+  buf_fini(&body);
+  return code;
+}
+
+int cmd_pause(struct conf *conf, const struct cli_args *args)
+{
+  return set_pause(conf, args, "pause");
+}
+
+int cmd_resume(struct conf *conf, const struct cli_args *args)
+{
+  return set_pause(conf, args, "resume");
+}

@@ -1,0 +1,217 @@
+/* Jobs that are to end before they are done. One that waits ends at once. One that runs
+ * has a row in candy_cancel until its claim ends: who runs it is told after the commit
+ * (store_watch.cancel), and whatever the claim ends with, but for a completion, the job
+ * then ends as the row says. So nothing that is told twice, late, or never does harm, and
+ * a job whose worker or host dies meanwhile is not run again.
+ */
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+
+/* ---- who is told ---- */
+
+static void tell(struct sqlite_writer *w, int64_t id, int64_t lease, const char *reason)
+{
+  struct sqlite_told *told = &w->told;
+  if (told->n == told->cap) {
+    told->cap = told->cap ? told->cap * 2 : 16;
+    told->all = mem_grow(told->all, told->cap * sizeof *told->all);
+  }
+  told->all[told->n++] = (struct sqlite_tell){id, lease, mem_strdup(reason)};
+}
+
+void sqlite__told_cut(struct sqlite_told *told, size_t n)
+{
+  while (told->n > n)
+    free(told->all[--told->n].reason);
+}
+
+void sqlite__told_fini(struct sqlite_told *told)
+{
+  sqlite__told_cut(told, 0);
+  free(told->all);
+  *told = (struct sqlite_told){0};
+}
+
+void sqlite__told_move(struct sqlite_told *to, struct sqlite_told *from)
+{
+  if (from->n == 0)
+    return;
+  if (to->cap < to->n + from->n) {
+    to->cap = to->n + from->n;
+    to->all = mem_grow(to->all, to->cap * sizeof *to->all);
+  }
+  memcpy(to->all + to->n, from->all, from->n * sizeof *from->all);
+  to->n += from->n;
+  from->n = 0;
+}
+
+/* ---- the end ---- */
+
+static int end_dead(struct sqlite_writer *w, const struct sqlite_place *p,
+                    int64_t began_at, const char *worker, const char *reason,
+                    struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+
+  enum { DIED = 2 }; /* candy_failure.outcome */
+
+  if (sqlite__run(c, SQL_FAILURE_ADD,
+                  ARGS(arg_int(p->id), arg_int(p->lease), arg_int(DIED),
+                       arg_int(p->retry_count + 1), arg_int(began_at), arg_int(w->now),
+                       arg_text(worker), arg_text(reason)),
+                  err) < 0)
+    return -1;
+  return sqlite__run(c, SQL_DEAD_ADD,
+                     ARGS(arg_int(p->id), arg_int(p->lease), arg_int(p->retry_count),
+                          arg_int(p->rescues), arg_int(began_at), arg_int(w->now)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
+int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
+                    int64_t began_at, const char *worker,
+                    const struct sqlite_ending *ending, struct err *err)
+{
+  if (ending->state == STORE_DEAD)
+    return end_dead(w, p, began_at, worker, ending->reason, err);
+  return sqlite__run(&w->conn, SQL_DONE_ADD,
+                     ARGS(arg_int(p->id), arg_int(STORE_CANCELLED), arg_int(p->lease),
+                          arg_int(p->retry_count), arg_int(p->rescues), arg_int(began_at),
+                          arg_int(w->now), arg_text(worker), arg_text(ending->reason)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
+/* Its lease grows, so that no claim of before can end it a second time. */
+static int end_waiting(struct sqlite_writer *w, int64_t id,
+                       const struct sqlite_ending *ending, struct err *err)
+{
+  struct sqlite_waiting job;
+  int rc = sqlite__take_waiting(w, id, &job, err);
+  if (rc <= 0)
+    return rc;
+  job.place.lease++;
+  return sqlite__end_job(w, &job.place, 0, NULL, ending, err) < 0 ? -1 : 1;
+}
+
+int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reason,
+                           struct err *err)
+{
+  return end_waiting(w, id, &(struct sqlite_ending){STORE_CANCELLED, reason}, err);
+}
+
+/* ---- asking ---- */
+
+/* The lease of the claim that was told, by now or before; 0 when none holds the job. */
+static int told_lease(struct sqlite_writer *w, int64_t id, int64_t *lease,
+                      struct err *err)
+{
+  return sqlite__number(&w->conn, SQL_CANCEL_GET, ARGS(arg_int(id)), 0, lease, err);
+}
+
+int sqlite__ask_end(struct sqlite_writer *w, int64_t id,
+                    const struct sqlite_ending *ending, struct err *err)
+{
+  int64_t lease = 0;
+  int rc = end_waiting(w, id, ending, err);
+  if (rc != 0)
+    return rc < 0 ? -1 : ASKED_ENDED;
+  int64_t n = sqlite__run(&w->conn, SQL_CANCEL_ADD,
+                          ARGS(arg_int(id), arg_int(ending->state), arg_int(w->now),
+                               arg_text(ending->reason)),
+                          err);
+  if (n < 0 || told_lease(w, id, &lease, err) < 0)
+    return -1;
+  if (n > 0) {
+    w->memory.asked++;
+    tell(w, id, lease, ending->reason);
+  }
+  return lease ? ASKED_TOLD : ASKED_NONE;
+}
+
+int sqlite__ask_cancel(struct sqlite_writer *w, int64_t id, const char *reason,
+                       struct err *err)
+{
+  return sqlite__ask_end(w, id, &(struct sqlite_ending){STORE_CANCELLED, reason}, err);
+}
+
+/* ---- the end of a claim that was told ---- */
+
+int sqlite__asked(struct sqlite_writer *w, int64_t id, struct sqlite_ending *ending,
+                  struct buf *reason, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  if (w->memory.asked == 0)
+    return 0;
+  sqlite3_stmt *s = sqlite__start(c, SQL_CANCEL_GET, ARGS(arg_int(id)));
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc;
+  reason->len = 0;
+  buf_puts(reason, sqlite__text(s, 2));
+  *ending =
+      (struct sqlite_ending){(enum store_state)sqlite3_column_int(s, 1), reason->data};
+  sqlite__stop(s);
+  if (sqlite__run(c, SQL_CANCEL_DROP, ARGS(arg_int(id)), err) < 0)
+    return -1;
+  w->memory.asked--;
+  return 1;
+}
+
+/* ---- after the death of a host ---- */
+
+struct left {
+  struct sqlite_place place;
+  int64_t began_at;
+  enum store_state state;
+  char *reason;
+};
+
+static int next_left(struct sqlite_writer *w, struct left *left, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_CANCEL_RUNNING, NO_ARGS);
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc;
+  *left = (struct left){
+      .place = {.id = sqlite3_column_int64(s, 0),
+                .lease = sqlite3_column_int64(s, 1),
+                .retry_count = sqlite3_column_int64(s, 4),
+                .rescues = sqlite3_column_int64(s, 5)},
+      .began_at = sqlite3_column_int64(s, 6),
+      .state = (enum store_state)sqlite3_column_int(s, 2),
+      .reason = mem_strdup(sqlite__text(s, 3)),
+  };
+  sqlite__stop(s);
+  return 1;
+}
+
+static int end_left(struct sqlite_writer *w, const struct left *left, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  int64_t id = left->place.id;
+  if (sqlite__run(c, SQL_CANCEL_DROP, ARGS(arg_int(id)), err) < 0 ||
+      sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(id)), err) < 0)
+    return -1;
+  w->memory.asked--;
+  return sqlite__end_job(w, &left->place, left->began_at, NULL,
+                         &(struct sqlite_ending){left->state, left->reason}, err);
+}
+
+int sqlite__end_asked(struct sqlite_writer *w, int64_t *n, struct err *err)
+{
+  struct left left;
+  int rc = 0;
+  while (w->memory.asked > 0 && (rc = next_left(w, &left, err)) > 0) {
+    rc = end_left(w, &left, err);
+    free(left.reason);
+    if (rc < 0)
+      return -1;
+    ++*n;
+  }
+  return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,94 @@
+-- candy cancel, edit, pause, resume, queues; previews of retry and purge.
+local cjson = require("cjson")
+local candy = require("spec.support.candy")
+
+local SCRIPT = [[
+local candy = require("candy")
+candy.task("echo", {}, function(job) return job.payload end)
+candy.task("sleeps", {}, function() candy.sleep("1h") end)
+candy.task("fails", { max_retries = 0 }, function() return nil, "on purpose" end)
+]]
+
+describe("control by the command line", function()
+  local host
+
+  setup(function()
+    host = candy.start({ workers = 1, scripts = { ["tasks.lua"] = SCRIPT } })
+  end)
+
+  teardown(function()
+    host:stop()
+    candy.remove(host.folder)
+  end)
+
+  local function said(...)
+    local code, out, err = host:command({ ... })
+    assert.are.equal(0, code, err)
+    return out
+  end
+
+  local function refused(expected, ...)
+    local code, out, err = host:command({ ... })
+    assert.are.same({ expected, "" }, { code, out })
+    return err
+  end
+
+  it("cancels a job by its id", function()
+    local id = host:push("echo", {}, { delay = "1h" })
+    assert.are.equal("1 job cancelled\n", said("cancel", id, "--reason", "too late"))
+    assert.are.equal("cancelled by local: too late", host:job(id).error.message)
+    assert.matches("has ended", refused(1, "cancel", id))
+    local running = host:push("sleeps")
+    host:wait(running, "running")
+    said("cancel", running)
+    assert.are.equal("cancelled", host:wait(running).state)
+  end)
+
+  it("cancels many, and counts them before", function()
+    for _ = 1, 5 do
+      host:push("echo", {}, { delay = "1h", tags = { "many" } })
+    end
+    assert.are.equal("5 jobs would be cancelled\n",
+      said("cancel", "--tag", "many", "--preview"))
+    assert.are.equal("5 jobs cancelled\n", said("cancel", "--tag", "many"))
+    assert.are.equal("0 jobs cancelled\n", said("cancel", "--all"))
+    assert.matches("which jobs", refused(2, "cancel"))
+    assert.are.equal("5 jobs would be purged\n",
+      said("purge", "--state", "cancelled", "--tag", "many", "--preview"))
+    assert.are.equal("5 jobs retried\n",
+      said("retry", "--state", "cancelled", "--tag", "many"))
+    host:wait(host:push("fails"))
+    assert.are.equal("1 job would be retried\n", said("retry", "--all", "--preview"))
+  end)
+
+  it("changes a job", function()
+    local id = host:push("echo", { a = 1 }, { delay = "1h" })
+    assert.are.equal(("job %s changed\n"):format(id),
+      said("edit", id, "--payload", '{"a":2}', "--priority", "3"))
+    assert.are.equal(3, host:job(id).priority)
+    said("edit", id, "--delay", "0s")
+    assert.are.same({ a = 2 }, host:wait(id).result)
+    assert.matches("what is to change", refused(2, "edit", id))
+    assert.matches("does not wait", refused(1, "edit", id, "--priority", "1"))
+  end)
+
+  it("lets queues and tasks rest", function()
+    assert.are.equal("queue night rests\n", said("pause", "night", "--reason", "asleep"))
+    local id = host:push("echo", {}, { queue = "night" })
+    host:wait(host:push("echo"))
+    assert.matches("\nnight +1 .*by local: asleep", said("queues"))
+    local items = cjson.decode(said("queues", "--json")).items
+    assert.are.equal("night", items[#items].name)
+    assert.are.equal("queue night goes on\n", said("resume", "night"))
+    host:wait(id)
+    said("pause", "--task", "sleeps")
+    assert.matches("task sleeps is paused by local", said("queues"))
+    said("resume", "--task", "sleeps")
+    assert.matches("no script declares", refused(1, "pause", "--task", "nobody"))
+  end)
+
+  it("gives jobs a deadline", function()
+    local id = said("enqueue", "echo", "{}", "--delay", "1h", "--deadline", "50ms")
+    assert.are.equal("deadline", host:wait((id:gsub("\n", ""))).error.code)
+  end)
+end)
