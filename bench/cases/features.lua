@@ -12,6 +12,8 @@ local VARIANTS = {
     enqueue = function(i) return (',"priority":%d'):format(i * 7 % 10) end },
   { name = "a key each of 1000",
     enqueue = function(i) return (',"key":"account_%d"'):format(i % 1000) end },
+  { name = "uniqueness", task = "unique = true",
+    enqueue = function(i) return (',"key":"thing_%d"'):format(i) end },
 }
 
 local function script(variant)

@@ -114,14 +114,15 @@ static json_t *ms_or_null(int64_t ms)
 static json_t *definition(const struct catalog_task *task, const json_t *declared)
 {
   return json_pack(
-      "{s:s, s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b, s:O?, s:O?, s:o, s:o}", "name",
+      "{s:s, s:s, s:i, s:s, s:i, s:i, s:I, s:I, s:b, s:O?, s:O?, s:O?, s:o, s:o}", "name",
       task->name, "file", task->file, "line", task->line, "queue",
       task->queue ? task->queue : "default", "priority", task->priority, "max_retries",
       task->max_retries, "timeout_ms", (json_int_t)task->timeout_ms, "cancel_grace_ms",
       (json_int_t)task->cancel_grace_ms, "rerun", task->rerun, "description",
-      json_object_get(declared, "description"), "schema",
-      json_object_get(declared, "schema"), "heartbeat_ms", ms_or_null(task->heartbeat_ms),
-      "deadline_ms", ms_or_null(task->deadline_ms));
+      json_object_get(declared, "description"), "unique",
+      json_object_get(declared, "unique"), "schema", json_object_get(declared, "schema"),
+      "heartbeat_ms", ms_or_null(task->heartbeat_ms), "deadline_ms",
+      ms_or_null(task->deadline_ms));
 }
 
 static json_t *definitions(const struct catalog *catalog)

@@ -9,20 +9,43 @@ struct push {
   bool many;
 };
 
+/* Whose ids are those of jobs that were there, as places in the list. NULL: none. */
+static json_t *duplicates(const struct store_new *jobs, size_t n)
+{
+  json_t *places = NULL;
+  for (size_t i = 0; i < n; i++) {
+    if (!jobs[i].duplicate)
+      continue;
+    places = places ? places : json_array();
+    json_array_append_new(places, json_integer((json_int_t)i));
+  }
+  return places;
+}
+
+static json_t *answer_one(const struct store_new *job)
+{
+  json_t *answer = json_pack("{s:o}", "id", jx_id(job->id));
+  if (job->duplicate)
+    json_object_set_new(answer, "duplicate", json_true());
+  return answer;
+}
+
+static json_t *answer_many(const struct store_new *jobs, size_t n)
+{
+  json_t *ids = json_array();
+  for (size_t i = 0; i < n; i++)
+    json_array_append_new(ids, jx_id(jobs[i].id));
+  return json_pack("{s:o, s:o*}", "ids", ids, "duplicates", duplicates(jobs, n));
+}
+
 static void pushed(void *arg, const struct store_new *jobs, size_t n,
                    const struct err *err)
 {
   struct push *p = arg;
-  if (err) {
+  if (err)
     api__store_problem(p->req, err);
-  } else if (!p->many) {
-    http_reply_json(p->req, 202, json_pack("{s:o}", "id", jx_id(jobs[0].id)));
-  } else {
-    json_t *ids = json_array();
-    for (size_t i = 0; i < n; i++)
-      json_array_append_new(ids, jx_id(jobs[i].id));
-    http_reply_json(p->req, 202, json_pack("{s:o}", "ids", ids));
-  }
+  else
+    http_reply_json(p->req, 202, p->many ? answer_many(jobs, n) : answer_one(&jobs[0]));
   free(p);
 }
 

@@ -50,6 +50,8 @@ static int enqueue(struct wait *wait, const struct cli_args *args, const struct 
   int code = ask_host(&ask, wait->conf, "POST", "/tasks", body);
   if (code == CLI_OK) {
     wait->id = jx_str(ask.json, "id", "");
+    if (jx_bool(ask.json, "duplicate", false) && !args->json)
+      fprintf(stderr, "candy: job %s was there already and is the same\n", wait->id);
     if (cli_option(args, "wait"))
       code = wait_for(wait);
     else if (args->json)

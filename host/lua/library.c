@@ -51,6 +51,7 @@ EMBED(lua_stream, CANDY_SOURCE "/lib/candy/stream.lua");
 EMBED(lua_task, CANDY_SOURCE "/lib/candy/task.lua");
 EMBED(lua_thread, CANDY_SOURCE "/lib/candy/thread.lua");
 EMBED(lua_time, CANDY_SOURCE "/lib/candy/time.lua");
+EMBED(lua_unique, CANDY_SOURCE "/lib/candy/unique.lua");
 EMBED(lua_wait, CANDY_SOURCE "/lib/candy/wait.lua");
 EMBED(lua_work, CANDY_SOURCE "/lib/candy/work.lua");
 EMBED(lua_xml, CANDY_SOURCE "/lib/candy/xml.lua");
@@ -96,6 +97,7 @@ static const struct module {
     {"candy.task", lua_task_start, lua_task_end},
     {"candy.thread", lua_thread_start, lua_thread_end},
     {"candy.time", lua_time_start, lua_time_end},
+    {"candy.unique", lua_unique_start, lua_unique_end},
     {"candy.wait", lua_wait_start, lua_wait_end},
     {"candy.work", lua_work_start, lua_work_end},
     {"candy.xml", lua_xml_start, lua_xml_end},

@@ -13,6 +13,7 @@ struct catalog {
   size_t n;
   struct catalog_handler *handlers;
   size_t n_handlers;
+  struct arena memory; /* of the tasks' rules */
 };
 
 static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
@@ -27,9 +28,10 @@ static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
                   task->name);
 }
 
-static int read_task(struct catalog_task *task, json_t *json,
+static int read_task(struct catalog *c, json_t *json,
                      const struct catalog_defaults *defaults, struct err *err)
 {
+  struct catalog_task *task = &c->tasks[c->n];
   task->name = jx_str(json, "name", "");
   task->file = jx_str(json, "file", "?");
   task->line = (int)jx_int(json, "line", 0);
@@ -41,6 +43,7 @@ static int read_task(struct catalog_task *task, json_t *json,
   task->cancel_grace_ms = jx_int(json, "cancel_grace_ms", defaults->cancel_grace_ms);
   task->deadline_ms = jx_int(json, "deadline_ms", 0);
   task->rerun = jx_bool(json, "rerun", true);
+  task->unique = unique_of_manifest(json_object_get(json, "unique"), &c->memory);
   return read_schema(task, json, err);
 }
 
@@ -75,7 +78,7 @@ struct catalog *catalog_new(json_t *manifest, const struct catalog_defaults *def
   c->manifest = json_incref(manifest);
   c->tasks = mem_alloc(n * sizeof *c->tasks);
   for (; c->n < n; c->n++)
-    if (read_task(&c->tasks[c->n], json_array_get(tasks, c->n), defaults, err) < 0) {
+    if (read_task(c, json_array_get(tasks, c->n), defaults, err) < 0) {
       catalog_free(&c);
       return NULL;
     }
@@ -94,6 +97,7 @@ void catalog_free(struct catalog **catalog)
     schema_free(&c->tasks[i].schema);
   free(c->tasks);
   free(c->handlers);
+  arena_fini(&c->memory);
   json_decref(c->manifest);
   free(c);
 }

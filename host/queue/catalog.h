@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/schema.h"
+#include "queue/unique.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +21,9 @@ struct catalog_task {
   int64_t cancel_grace_ms; /* how long it may go on when it was told to end */
   int64_t deadline_ms;     /* from enqueue to its end; 0: none */
   bool rerun;
-  bool handler;          /* of an event */
-  struct schema *schema; /* NULL: any object */
+  bool handler;               /* of an event */
+  struct schema *schema;      /* NULL: any object */
+  struct unique_rule *unique; /* NULL: no two jobs are the same */
 };
 
 struct catalog_handler {

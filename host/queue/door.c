@@ -19,6 +19,8 @@ struct door { /* one request on its way in */
   const struct catalog *catalog;
   const char *pointer;
   struct store_new job;
+  json_t *payload;                  /* NULL when it is none */
+  const struct unique_rule *unique; /* the task's, or what the request says instead */
 };
 
 static void problem(struct door *d, const char *field, const char *code, const char *fmt,
@@ -166,6 +168,17 @@ static void read_deadline(struct door *d, const json_t *value)
             "\"2026-11-22T08:00:00Z\", or milliseconds since 1970");
 }
 
+static void read_unique(struct door *d, const json_t *value)
+{
+  struct err err;
+  d->unique = NULL;
+  if (json_is_false(value))
+    return;
+  d->unique = unique_of_request(value, &d->batch->memory, &err);
+  if (!d->unique)
+    problem(d, "/unique", err.code, "%s", err.text);
+}
+
 static void ignore(struct door *d, const json_t *value)
 {
   (void)d;
@@ -187,6 +200,7 @@ static const struct {
     {"key", read_key},
     {"max_retries", read_retries},
     {"deadline", read_deadline},
+    {"unique", read_unique},
 };
 
 static void read_field(struct door *d, const char *name, const json_t *value)
@@ -207,7 +221,7 @@ static void read_field(struct door *d, const char *name, const json_t *value)
   problem(
       d, field.data, "unknown_field",
       "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
-      "queue, tags, key, max_retries, deadline");
+      "queue, tags, key, max_retries, deadline, unique");
   buf_fini(&field);
 }
 
@@ -235,19 +249,18 @@ static void read_payload(struct door *d, const struct catalog_task *task,
   struct json_span text = given->text;
   if (text.len == 0)
     text = (struct json_span){"{}", 2};
-  json_t *payload = given->text.len && given->value
-                        ? json_incref((json_t *)(uintptr_t)given->value)
-                        : jx_parse(text.at, text.len, &err);
+  d->payload = given->text.len && given->value
+                   ? json_incref((json_t *)(uintptr_t)given->value)
+                   : jx_parse(text.at, text.len, &err);
   if (text.len > DOOR_PAYLOAD_MAX)
     problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
             DOOR_PAYLOAD_MAX);
-  else if (!payload)
+  else if (!d->payload)
     problem(d, "/payload", "bad_json", "%s", err.text);
-  else if (!json_is_object(payload))
-    problem(d, "/payload", "type", "must be an object, not %s", jx_kind(payload));
+  else if (!json_is_object(d->payload))
+    problem(d, "/payload", "type", "must be an object, not %s", jx_kind(d->payload));
   else if (task->schema)
-    check_payload(d, task, payload);
-  json_decref(payload);
+    check_payload(d, task, d->payload);
   d->job.payload = arena_copy(&d->batch->memory, text.at, text.len);
   d->job.payload_len = text.len;
 }
@@ -279,6 +292,16 @@ static void apply_task(struct store_new *job, const struct catalog_task *task,
   job->deadline_ms = task->deadline_ms;
 }
 
+static void settle_unique(struct door *d)
+{
+  if (d->unique->same.same == STORE_SAME_DEBOUNCE && (d->job.delay_ms || d->job.run_at))
+    problem(d, d->job.run_at ? "/run_at" : "/delay", "invalid",
+            "goes without debounce, which says when the job runs: leave it out, or add "
+            "\"unique\": false");
+  else if (d->job.type)
+    d->job.unique = unique_hash(d->unique, &d->job, d->payload, &d->batch->memory);
+}
+
 static void keep(struct door_batch *b, const struct store_new *job)
 {
   if (b->n == b->cap) {
@@ -301,6 +324,7 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   if (task) {
     apply_task(&d.job, task, &b->memory);
     read_payload(&d, task, payload);
+    d.unique = task->unique;
   }
   const char *name;
   json_t *value;
@@ -308,7 +332,10 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
     read_field(&d, name, value);
   if (d.job.run_at && d.job.delay_ms)
     problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
+  if (d.unique && json_is_object(d.payload))
+    settle_unique(&d);
   keep(b, &d.job);
+  json_decref(d.payload);
 }
 
 static bool has_escapes(const char *from, const char *to)

@@ -1,7 +1,7 @@
 /* The door of the queue: what people and scripts ask for, checked and turned into jobs.
  *
  * A request is {type, payload, delay, run_at, priority, queue, tags, key, max_retries,
- * deadline}.
+ * deadline, unique}.
  * The payload is kept as the bytes that came and checked against the task's schema. All
  * of a batch is good, or nothing of it is enqueued; each problem is told with a pointer
  * into the request.

@@ -203,6 +203,13 @@ void sqlite__told_cut(struct sqlite_told *told, size_t n); /* forgets the last o
 void sqlite__told_move(struct sqlite_told *to, struct sqlite_told *from); /* to the end */
 void sqlite__told_fini(struct sqlite_told *told);
 
+/* ---- jobs that are the same: sqlite_unique.c ---- */
+
+/* Decides what becomes of a job with `unique`, before it is added with the sequence's
+ * next number as its id. Returns 1 when it is to be added, 0 when another one is the
+ * answer, which is in id and duplicate, or -1. */
+int sqlite__unique(struct sqlite_writer *w, struct store_new *job, struct err *err);
+
 /* ---- what keeps ready jobs back: sqlite_blocked.c ---- */
 
 enum sqlite_gate_kind {                   /* as candy_blocked has it */

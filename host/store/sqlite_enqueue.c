@@ -9,7 +9,9 @@ static int64_t name_id(struct sqlite_writer *w, enum sqlite_kind kind, const cha
 
 static int64_t due_at(const struct sqlite_writer *w, const struct store_new *job)
 {
-  int64_t by_delay = job->delay_ms > 0 ? w->now + job->delay_ms : 0;
+  bool debounced = job->unique && job->unique->same == STORE_SAME_DEBOUNCE;
+  int64_t delay_ms = debounced ? job->unique->wait_ms : job->delay_ms;
+  int64_t by_delay = delay_ms > 0 ? w->now + delay_ms : 0;
   return by_delay > job->run_at ? by_delay : job->run_at;
 }
 
@@ -89,7 +91,7 @@ static int set_deadline(struct sqlite_writer *w, const struct store_new *job,
   return sqlite__set_deadline(w, job->id, at, err);
 }
 
-int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)
+static int add(struct sqlite_writer *w, struct store_new *job, struct err *err)
 {
   int64_t queue = name_id(w, NAME_QUEUE, job->queue, err);
   if (queue < 0)
@@ -106,6 +108,13 @@ int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *
     return sqlite__add_ready(w, &p, err);
   p.seq = 0; /* its place in the queue is that of the moment when it comes due */
   return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);
+}
+
+int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)
+{
+  int rc = job->unique ? sqlite__unique(w, job, err) : 1;
+  job->duplicate = rc == 0;
+  return rc > 0 ? add(w, job, err) : rc;
 }
 
 int sqlite__enqueue(struct sqlite_writer *w, struct store_op *op, struct err *err)

@@ -125,6 +125,12 @@
   X(LOG_UNINDEX_ALL, log_unindex_all)                                                    \
   X(LOG_OLDEST, log_oldest)                                                              \
   X(LOG_FORGET, log_forget)                                                              \
+  X(UNIQUE_ADD, unique_add)                                                              \
+  X(UNIQUE_GET, unique_get)                                                              \
+  X(UNIQUE_SET, unique_set)                                                              \
+  X(UNIQUE_JOB, unique_job)                                                              \
+  X(UNIQUE_PAYLOAD, unique_payload)                                                      \
+  X(FORGET_UNIQUE, forget_unique)                                                        \
   X(LOG_SHAPE, log_shape)
 
 enum sqlite_query {

@@ -86,8 +86,8 @@ static int forget_run(struct sqlite_writer *w, int64_t first, int64_t last,
                       struct err *err)
 {
   static const enum sqlite_query queries[] = {
-      SQL_FORGET_DONE,     SQL_FORGET_DEAD, SQL_FORGET_JOB,     SQL_FORGET_FAILURE,
-      SQL_FORGET_PROGRESS, SQL_FORGET_TAGS, SQL_FORGET_DEADLINE};
+      SQL_FORGET_DONE,     SQL_FORGET_DEAD, SQL_FORGET_JOB,      SQL_FORGET_FAILURE,
+      SQL_FORGET_PROGRESS, SQL_FORGET_TAGS, SQL_FORGET_DEADLINE, SQL_FORGET_UNIQUE};
 
   for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
     if (sqlite__run(&w->conn, queries[i], ARGS(arg_int(first), arg_int(last)), err) < 0)

@@ -97,6 +97,30 @@ struct store_op {
   struct store_op *next;             /* the store's, until done */
 };
 
+/* Jobs with the same hash are the same to their task. Of them the store knows the newest
+ * one, for as long as it knows that job, and what becomes of one more is decided in the
+ * order in which they come, also between those of one operation. */
+enum store_same {
+  STORE_SAME_KEEP,             /* the known one is the answer, if it is in `states` */
+  STORE_SAME_DEBOUNCE,         /* one that never began is the answer: it takes the newer
+                                  payload, and waits anew */
+  STORE_SAME_SUPERSEDE,        /* known ones that are not finished are cancelled */
+  STORE_SAME_SUPERSEDE_QUEUED, /* the same, but for one that runs */
+};
+
+struct store_unique {
+  unsigned char hash[16];
+  enum store_same same;
+  unsigned states;     /* KEEP: bits 1 << enum store_state */
+  int64_t window_ms;   /* KEEP: only if it was created less than so long ago; 0: ever */
+  int64_t wait_ms;     /* DEBOUNCE: from the newest one on */
+  int64_t max_wait_ms; /* DEBOUNCE: no longer than this from the first one on; 0: ever */
+};
+
+/* What superseded jobs have for a reason. */
+#define STORE_SUPERSEDED                                                                 \
+  "{\"code\":\"superseded\",\"message\":\"a newer job has taken its place\"}"
+
 /* A job to be. Strings are UTF-8; NULL where a default is named. */
 struct store_new {
   const char *type;
@@ -114,7 +138,9 @@ struct store_new {
   int64_t parent;      /* the job that enqueued it, or 0 */
   int priority;        /* smaller runs first */
   int max_retries;
-  int64_t id; /* out */
+  const struct store_unique *unique; /* NULL: there is no other like it */
+  int64_t id;                        /* out */
+  bool duplicate;                    /* out: the id is that of a job that was there */
 };
 
 struct store_enqueue {

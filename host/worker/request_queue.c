@@ -17,10 +17,13 @@ static void pushed(void *arg, const struct store_new *jobs, size_t n,
     request__refuse(r, err);
     return;
   }
-  json_t *ids = json_array();
-  for (size_t i = 0; i < n; i++)
+  json_t *ids = json_array(), *duplicates = json_array();
+  for (size_t i = 0; i < n; i++) {
     json_array_append_new(ids, jx_id(jobs[i].id));
-  request__answer_json(r, json_pack("{s:o}", "ids", ids));
+    if (jobs[i].duplicate)
+      json_array_append_new(duplicates, json_integer((json_int_t)i + 1));
+  }
+  request__answer_json(r, json_pack("{s:o, s:o}", "ids", ids, "duplicates", duplicates));
 }
 
 void request__enqueue(struct request *r)

@@ -21,6 +21,7 @@
 #include "store/cases_queue.h"
 #include "store/cases_script.h"
 #include "store/cases_tx.h"
+#include "store/cases_unique.h"
 #include "store/sqlite_sql.h"
 
 #include <signal.h>
@@ -46,6 +47,8 @@ static const struct {
      "seq >= ?4 and seq < ?5"},
     {"sqlite-forgets-who-was-told", "sqlite:", "cancel_get",
      "select lease, state, reason from candy_cancel where id = ?1 and 0"},
+    {"sqlite-forgets-the-same", "sqlite:", "unique_get",
+     "select 0, null from candy_unique where hash = ?1"},
     {"sqlite-gives-locks-to-the-last", "sqlite:", "lock_give",
      "update candy_lock set held = 1, due = ?3 + ttl_ms where token = (select "
      "max(token) from candy_lock where workspace = ?1 and name = ?2) and not held "
@@ -192,6 +195,20 @@ static const struct {
     CASE(traces),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
+    CASE(the_same_job_is_the_answer),
+    CASE(the_same_job_after_its_end),
+    CASE(states_that_count),
+    CASE(a_window_of_sameness),
+    CASE(the_same_jobs_in_bulk),
+    CASE(the_same_job_of_what_was_refused),
+    CASE(children_that_are_the_same),
+    CASE(a_debounced_job),
+    CASE(a_debounced_job_has_an_end),
+    CASE(a_debounced_job_that_came_due),
+    CASE(a_debounced_job_that_began),
+    CASE(a_job_that_supersedes),
+    CASE(a_job_that_supersedes_the_queued),
+    CASE(forgotten_jobs_are_not_the_same),
     CASE(sudden_death),
 };
 

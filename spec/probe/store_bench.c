@@ -1,10 +1,11 @@
 /* links: base store
  *
- * How fast the store is by itself: store_bench URL FOLDER [JOBS] [BATCH]
+ * How fast the store is by itself: store_bench URL FOLDER [JOBS] [BATCH] [unique]
  *
  * Enqueues JOBS jobs in operations of BATCH, then drains them with BATCH jobs in flight:
- * each turn finishes what the last one claimed and claims as many again. Prints the rates
- * as one line of JSON.
+ * each turn finishes what the last one claimed and claims as many again. With "unique"
+ * each job has a hash of its own that it must be the only one of. Prints the rates as one
+ * line of JSON.
  */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@
 static struct store *store;
 static int64_t jobs = 200000, batch = 1000;
 static int64_t enqueued, finished;
+static bool unique;
 
 static void stop_on_error(const struct store_op *op)
 {
@@ -34,10 +36,27 @@ static void stop_on_error(const struct store_op *op)
 
 /* ---- enqueue ---- */
 
+/* As far from each other as hashes are, and new in each run. */
+static void set_hashes(struct store_enqueue *op)
+{
+  static uint64_t state;
+  state = state ? state : (uint64_t)clock_wall_ms();
+  for (size_t i = 0; i < op->n; i++) {
+    struct store_unique *u = (struct store_unique *)(uintptr_t)op->jobs[i].unique;
+    for (size_t at = 0; at < sizeof u->hash; at += sizeof state) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      uint64_t mixed = (state ^ state >> 29) * 0x9e3779b97f4a7c15u;
+      memcpy(u->hash + at, &mixed, sizeof mixed);
+    }
+  }
+}
+
 static void enqueue_more(struct store_enqueue *op)
 {
   int64_t left = jobs - enqueued;
   op->n = (size_t)(left < batch ? left : batch);
+  if (unique)
+    set_hashes(op);
   enqueued += (int64_t)op->n;
   if (op->n)
     store_submit(store, &op->op);
@@ -61,6 +80,11 @@ static struct store_enqueue *enqueue_new(void)
                                      .payload = PAYLOAD,
                                      .payload_len = strlen(PAYLOAD),
                                      .max_retries = 3};
+  struct store_unique *rules = unique ? mem_alloc((size_t)batch * sizeof *rules) : NULL;
+  for (int64_t i = 0; unique && i < batch; i++) {
+    rules[i].states = 1u << STORE_AVAILABLE;
+    op->jobs[i].unique = &rules[i];
+  }
   return op;
 }
 
@@ -119,6 +143,7 @@ static double enqueue_all(uv_loop_t *loop)
   }
   double seconds = run(loop);
   for (int i = 0; i < IN_FLIGHT; i++) {
+    free((void *)(uintptr_t)ops[i]->jobs[0].unique); /* the first of all rules */
     free(ops[i]->jobs);
     free(ops[i]);
   }
@@ -145,13 +170,14 @@ int main(int argc, char **argv)
   struct err err;
   uv_loop_t *loop = uv_default_loop();
   if (argc < 3) {
-    fprintf(stderr, "usage: store_bench URL FOLDER [JOBS] [BATCH]\n");
+    fprintf(stderr, "usage: store_bench URL FOLDER [JOBS] [BATCH] [unique]\n");
     return 2;
   }
   if (argc > 3)
     jobs = strtoll(argv[3], NULL, 10);
   if (argc > 4)
     batch = strtoll(argv[4], NULL, 10);
+  unique = argc > 5 && strcmp(argv[5], "unique") == 0;
   struct store_config config = {.folder = argv[2]};
   if (store_open(&store, loop, argv[1], &config, &err) < 0) {
     fprintf(stderr, "store_bench: %s\n", err.text);

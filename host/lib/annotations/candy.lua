@@ -17,7 +17,25 @@
 ---@field queue string?  where its jobs wait; "default" by default
 ---@field priority integer?  smaller runs first; 0 by default
 ---@field rerun boolean?  false: never again by itself once it began and was lost; true by default
+---@field unique boolean|string[]|candy.Unique|nil  jobs with the same payload, or the same fields of it, are enqueued once
+---@field debounce candy.Duration|candy.Debounce|nil  jobs run so long after the last call
+---@field throttle candy.Duration|candy.Throttle|nil  one job in so long a time
+---@field singleton string?  `skip`, `queue`, `cancel_previous` or `cancel_queued`
 ---@field description string?  a text for people
+
+---@class candy.Unique
+---@field fields string[]?  of the payload; all of it by default
+---@field states string[]?  in which a job counts; all unfinished ones by default
+---@field window candy.Duration?  it counts for so long after it was created
+
+---@class candy.Debounce
+---@field wait candy.Duration  from the last call on
+---@field max_wait candy.Duration?  but no longer than so from the first one on
+---@field fields string[]?  only calls with the same values in these are put together
+
+---@class candy.Throttle
+---@field window candy.Duration  from the creation of the one job on
+---@field fields string[]?  one job for each of the values in these
 
 --- A declared task. Where a task's name is asked for, this serves as well.
 ---@class candy.Task
@@ -29,6 +47,7 @@ local Task = {}
 ---@param opts candy.EnqueueOptions?
 ---@return string? id
 ---@return candy.Error? err
+---@return boolean? duplicate
 function Task:enqueue(payload, opts) end
 
 ---@class candy.Job
@@ -154,6 +173,7 @@ function Job:heartbeat() end
 ---@field key string?  what the job is about
 ---@field max_retries integer?  how often it is tried again; the task's by default
 ---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"), or a time (RFC 3339, or milliseconds since 1970); the task's by default
+---@field unique boolean|string[]|candy.Unique|nil  which jobs are the same, as candy.task takes it, in place of all that the task says of that; false: none
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
@@ -655,14 +675,16 @@ function candy.kv.list(prefix, opts) end
 ---@param task string|candy.Task  a task's name or handle
 ---@param payload table?  {} by default
 ---@param opts candy.EnqueueOptions?
----@return string? id  the id once the job is on disk
+---@return string? id  the id once the job is on disk; duplicate: it is that of a job that was there, and is the same as this one
 ---@return candy.Error? err
+---@return boolean? duplicate
 function candy.queue.push(task, payload, opts) end
 
 --- Enqueues many jobs, all of them or none.
 ---@param jobs candy.NewJob[]
----@return string[]? ids
+---@return string[]? ids  an id for each, in their order; duplicates[i]: the i-th is that of a job that was there, or stands before it in the list
 ---@return candy.Error? err
+---@return table<integer, boolean>? duplicates
 function candy.queue.push_many(jobs) end
 
 --- Ends a job that waits or runs.

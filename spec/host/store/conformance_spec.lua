@@ -44,6 +44,9 @@ describe("the store's conformance suite", function()
       "a_transaction_is_taken_back", "a_silent_transaction_ends",
       "a_failure_ends_a_transaction",
     },
+    ["sqlite-forgets-the-same"] = {
+      "the_same_job_is_the_answer", "the_same_jobs_in_bulk",
+    },
     ["sqlite-gives-locks-to-the-last"] = { "locks_come_in_order_of_arrival" },
     ["sqlite-keeps-ended-leases"] = { "patience_and_lease_end_together" },
     ["sqlite-claims-twice"] = { "order", "twenty_thousand" },

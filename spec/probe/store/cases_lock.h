@@ -22,7 +22,7 @@ static void keep_changes(const struct store_lock *op)
 }
 
 /* Those since the last call. */
-static const char *heard(void)
+static const char *told_of_locks(void)
 {
   static char text[sizeof lock_changes];
   memcpy(text, lock_changes, sizeof text);
@@ -96,7 +96,7 @@ static const char *look_until_due(void)
     usleep(1000);
     lock_act((struct store_lock){.verb = STORE_LOCK_LOOK});
   }
-  return heard();
+  return told_of_locks();
 }
 
 static void a_lock_has_one_holder(void)
@@ -131,16 +131,16 @@ static void locks_come_in_order_of_arrival(void)
     CHECK(line[i] > line[i - 1]);
   }
   CHECK(leave_line(line[2]) == STORE_LOCK_OVER); /* it only waited */
-  CHECK_TEXT(heard(), "");
+  CHECK_TEXT(told_of_locks(), "");
   CHECK(leave_line(line[0]) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(line[1]));
+  CHECK_TEXT(told_of_locks(), one(line[1]));
   CHECK_INT(join_line("x", 0, HOUR, STORE_LOCK_OVER), 0); /* nobody overtakes */
   CHECK(leave_line(line[1]) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(line[3]));
+  CHECK_TEXT(told_of_locks(), one(line[3]));
   CHECK(leave_line(line[3]) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(line[4]));
+  CHECK_TEXT(told_of_locks(), one(line[4]));
   CHECK(leave_line(line[4]) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), "");
+  CHECK_TEXT(told_of_locks(), "");
   CHECK_INT(lock_next_due, 0);
 }
 
@@ -153,9 +153,9 @@ static void locks_left_together(void)
   mine[1] = join_line("y", 0, HOUR, STORE_LOCK_HELD);
   mine[2] = join_line("x", HOUR, HOUR, STORE_LOCK_WAITS);
   CHECK(leave_lines(mine, 3) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(next));
+  CHECK_TEXT(told_of_locks(), one(next));
   CHECK(leave_line(next) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), "");
+  CHECK_TEXT(told_of_locks(), "");
 }
 
 static void leases_end(void)
@@ -190,7 +190,7 @@ static void an_extended_lease_counts_from_now(void)
   int64_t waits = join_line("x", HOUR, HOUR, STORE_LOCK_WAITS);
   CHECK(extend_lease(waits, HOUR) == STORE_LOCK_OVER); /* it has no lease yet */
   CHECK(leave_line(b) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(waits));
+  CHECK_TEXT(told_of_locks(), one(waits));
 }
 
 static void patience_ends(void)
@@ -200,7 +200,7 @@ static void patience_ends(void)
   int64_t c = join_line("x", HOUR, HOUR, STORE_LOCK_WAITS);
   CHECK_TEXT(look_until_due(), ended(b));
   CHECK(leave_line(a) == STORE_LOCK_HELD);
-  CHECK_TEXT(heard(), one(c));
+  CHECK_TEXT(told_of_locks(), one(c));
 }
 
 /* Whose patience is over is not given the lock, though its holder ends only now. One
@@ -261,7 +261,7 @@ static void locks_in_one_turn(void)
   wait_for_all();
   CHECK_INT(take.state, STORE_LOCK_WAITS);
   keep_changes(&go);
-  CHECK_TEXT(heard(), one(take.token));
+  CHECK_TEXT(told_of_locks(), one(take.token));
   store_op_fini(&take.op);
   store_op_fini(&go.op);
 }

@@ -153,3 +153,15 @@ create table candy_audit (
 );
 
 create index candy_audit_by_job on candy_audit (job_id, id) where job_id is not null;
+-- ---- uniqueness ----
+
+-- The newest job of each hash (struct store_unique), for as long as it is known. Nothing is
+-- done here when jobs end. `former`: the one before, if it still ran when it was
+-- superseded.
+create table candy_unique (
+  hash blob primary key,
+  id integer not null,
+  former integer
+) without rowid;
+
+create index candy_unique_by_id on candy_unique (id);
