@@ -16,7 +16,9 @@ local LAYERS = {
   net = { folders = "base loop", libraries = "jansson uv llhttp" },
   ["net/client"] = { folders = "base loop", libraries = "curl uv" },
   frame = { folders = "base loop", libraries = "jansson uv" },
-  queue = { folders = "base loop", headers = "store/store.h", libraries = "jansson uv" },
+  queue = {
+    folders = "base loop", headers = "store/store.h", libraries = "jansson sodium uv",
+  },
   vault = { folders = "base conf log", libraries = "jansson sodium" },
   worker = { folders = "base loop frame queue", libraries = "jansson uv" },
   trigger = {

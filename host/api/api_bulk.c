@@ -184,7 +184,7 @@ static void preview(struct bulk *b, enum store_kind kind)
 static bool is_too_wide(const struct store_filter *f)
 {
   return !f->states && !f->n_types && !f->n_queues && !f->n_ids && !f->tag &&
-         !f->search && !f->since && !f->until;
+         !f->search && !f->since && !f->until && !f->batch && !f->parent;
 }
 
 #define ENDED    (1u << STORE_CANCELLED | 1u << STORE_DEAD)
@@ -208,7 +208,7 @@ static const char *fault_of(const struct bulk *b, const json_t *body,
   if (!json_is_object(body) || is_too_wide(&b->op.filter))
     return "say which jobs: an object with at least one of state, type, queue, tag, "
            "search, "
-           "since, until, ids";
+           "since, until, ids, batch, parent";
   if (b->op.filter.states & ~rules[kind].fitting)
     return rules[kind].fault;
   if (is_bad_reason(body))

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/batch.h"
+
 struct push {
   struct http_request *req;
   bool many;
@@ -42,7 +44,10 @@ static void pushed(void *arg, const struct store_new *jobs, size_t n,
                    const struct err *err)
 {
   struct push *p = arg;
-  if (err)
+  json_t *problems = err ? batch_store_problem(jobs, n, p->many ? "" : NULL, err) : NULL;
+  if (problems)
+    http_problem_with(p->req, 422, err->code, problems, "%s", err->text);
+  else if (err)
     api__store_problem(p->req, err);
   else
     http_reply_json(p->req, 202, p->many ? answer_many(jobs, n) : answer_one(&jobs[0]));

@@ -115,12 +115,31 @@ static void read_ids(struct api_filter *f, const char *text)
   f->filter.n_ids = n;
 }
 
+static int64_t read_id(struct api_filter *f, const char *field, const char *text)
+{
+  int64_t id = api_id(text);
+  if (id <= 0)
+    api__problem(f, field, "invalid", "must be an id");
+  return id;
+}
+
+static void read_batch(struct api_filter *f, const char *text)
+{
+  f->filter.batch = read_id(f, "batch", text);
+}
+
+static void read_parent(struct api_filter *f, const char *text)
+{
+  f->filter.parent = read_id(f, "parent", text);
+}
+
 static const struct {
   const char *name;
   void (*read)(struct api_filter *f, const char *text);
-} fields[] = {{"state", read_state}, {"type", read_type},     {"queue", read_queue},
-              {"tag", read_tag},     {"search", read_search}, {"since", read_since},
-              {"until", read_until}, {"ids", read_ids}};
+} fields[] = {{"state", read_state},  {"type", read_type},     {"queue", read_queue},
+              {"tag", read_tag},      {"search", read_search}, {"since", read_since},
+              {"until", read_until},  {"ids", read_ids},       {"batch", read_batch},
+              {"parent", read_parent}};
 
 static void read_field(struct api_filter *f, const char *name, const char *text,
                        const char *const *others)
@@ -139,7 +158,7 @@ static void read_field(struct api_filter *f, const char *name, const char *text,
   api__problem(
       f, name, "unknown_parameter",
       "is not known here; known are state, type, queue, tag, search, since, until, ids, "
-      "limit, cursor");
+      "batch, parent, limit, cursor");
 }
 
 /* ---- sources ---- */

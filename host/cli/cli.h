@@ -76,6 +76,7 @@ int cmd_purge(struct conf *conf, const struct cli_args *args);
 int cmd_logs(struct conf *conf, const struct cli_args *args);
 int cmd_tasks(struct conf *conf, const struct cli_args *args);
 int cmd_crons(struct conf *conf, const struct cli_args *args);
+int cmd_batches(struct conf *conf, const struct cli_args *args);
 int cmd_backup(struct conf *conf, const struct cli_args *args);
 int cmd_test(struct conf *conf, const struct cli_args *args);
 int cmd_lua_path(struct conf *conf, const struct cli_args *args);

@@ -19,6 +19,7 @@ static const struct cli_flag enqueue_flags[] = {
     {"key", "KEY", false, "the key that limits and order go by"},
     {"max-retries", "N", false, "how often it may be retried"},
     {"deadline", "TIME", false, "it is to have ended in 30m, or at a time"},
+    {"after", "ID", true, "a job that must complete first; may be repeated"},
     {"wait", NULL, false, "wait until it has ended and print its result"},
     {"timeout", "TIME", false, "wait no longer than that"},
     {NULL, NULL, false, NULL},
@@ -50,6 +51,11 @@ static const struct cli_flag logs_flags[] = {
     {"search", "TEXT", false, "words, \"several in a row\", beginnings as conn*"},
     {"context", "N", false, "so many lines around each hit, up to 20"},
     {"limit", "N", false, "how many at most; 50 by default"},
+    {NULL, NULL, false, NULL},
+};
+
+static const struct cli_flag batches_flags[] = {
+    {"limit", "N", false, "how many at most, up to 200; 50 by default"},
     {NULL, NULL, false, NULL},
 };
 
@@ -175,6 +181,12 @@ const struct cli_command command_table[] = {
      .least = 1,
      .most = 1,
      .run = cmd_resume},
+    {.name = "batches",
+     .operands = "[ID]",
+     .summary = "list batches and how far they are, or show one",
+     .flags = batches_flags,
+     .most = 1,
+     .run = cmd_batches},
     {.name = "logs",
      .operands = "",
      .summary = "show the log, newest lines last, and follow it",

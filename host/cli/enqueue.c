@@ -21,6 +21,7 @@ static int write_body(struct buf *body, const struct cli_args *args, struct err 
     return -1;
   job_body_text(body, "key", cli_option(args, "key"));
   job_body_text(body, "deadline", cli_option(args, "deadline"));
+  job_body_list(body, args, "after", "after");
   if (job_body_integer(body, args, "max-retries", "max_retries", err) < 0)
     return -1;
   buf_putc(body, '}');

@@ -110,13 +110,17 @@ static int add_run_at(struct buf *body, const char *text, struct err *err)
   return 0;
 }
 
-static void add_tags(struct buf *body, const struct cli_args *args)
+void job_body_list(struct buf *body, const struct cli_args *args, const char *flag,
+                   const char *name)
 {
   size_t n = 0;
   for (size_t i = 0; i < args->n_options; i++) {
-    if (strcmp(args->options[i].name, "tag") != 0)
+    if (strcmp(args->options[i].name, flag) != 0)
       continue;
-    buf_puts(body, n++ ? "," : ",\"tags\":[");
+    if (n++)
+      buf_putc(body, ',');
+    else
+      buf_printf(body, ",\"%s\":[", name);
     buf_json_string(body, args->options[i].value, strlen(args->options[i].value));
   }
   if (n)
@@ -133,7 +137,7 @@ int job_body_write(struct buf *body, const struct cli_args *args, const char *pa
   if (payload && add_payload(body, payload, err) < 0)
     return -1;
   job_body_text(body, "queue", cli_option(args, "queue"));
-  add_tags(body, args);
+  job_body_list(body, args, "tag", "tags");
   if (add_delay(body, delay, err) < 0 || add_run_at(body, run_at, err) < 0)
     return -1;
   return job_body_integer(body, args, "priority", "priority", err);

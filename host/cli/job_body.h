@@ -13,5 +13,8 @@ int job_body_write(struct buf *body, const struct cli_args *args, const char *pa
 void job_body_text(struct buf *body, const char *name, const char *text); /* or NULL */
 int job_body_integer(struct buf *body, const struct cli_args *args, const char *flag,
                      const char *name, struct err *err);
+/* All values of a flag that may be repeated. */
+void job_body_list(struct buf *body, const struct cli_args *args, const char *flag,
+                   const char *name);
 
 #endif

@@ -19,6 +19,7 @@ void message_put_job(struct buf *b, const struct message_job *m)
   wire_put_u32(b, m->retry_count);
   wire_put_u32(b, m->max_retries);
   wire_put_i64(b, m->created_at);
+  wire_put_i64(b, m->batch);
   put(b, &m->type);
   put(b, &m->queue);
   put(b, &m->workspace);
@@ -38,6 +39,7 @@ int message_get_job(const char *bytes, size_t len, struct message_job *m)
   m->retry_count = wire_u32(&r);
   m->max_retries = wire_u32(&r);
   m->created_at = wire_i64(&r);
+  m->batch = wire_i64(&r);
   m->type = wire_text(&r);
   m->queue = wire_text(&r);
   m->workspace = wire_text(&r);

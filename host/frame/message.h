@@ -39,6 +39,7 @@ struct message_job {
   struct wire_text type, queue, workspace;
   struct wire_text key, tags, checkpoint; /* may be absent */
   struct wire_text trace;                 /* absent: trace_of_job(id) */
+  int64_t batch;                          /* 0: none */
   struct wire_text payload;               /* JSON */
 };
 
@@ -49,6 +50,7 @@ enum message_outcome {
   MESSAGE_SNOOZED,   /* delay_ms */
   MESSAGE_SKIPPED, /* it never began: its cell was revoked, the worker drains or lacks it
                     */
+  MESSAGE_FANNED_OUT, /* effects have what it waits for, and are carried out */
 };
 
 struct message_done {
@@ -57,7 +59,8 @@ struct message_done {
   uint32_t outcome;
   int64_t delay_ms; /* -1: none asked for */
   struct wire_text body;
-  struct wire_text effects; /* {"writes":[[sql,params]...],"children":[{...}...]} */
+  struct wire_text
+      effects; /* {"writes":[[sql,params]...],"children":[{...}...],"fan":..} */
 };
 
 struct message_request {

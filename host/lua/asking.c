@@ -13,7 +13,7 @@
 static const struct {
   const char *verb;
   size_t answer;
-} large[] = {{"query", 8 * MB}, {"logs", 8 * MB}, {"kv", MB}};
+} large[] = {{"query", 8 * MB}, {"logs", 8 * MB}, {"kv", MB}, {"children", 2 * MB}};
 
 static size_t weight_of(const char *verb, size_t len)
 {

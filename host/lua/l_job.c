@@ -171,6 +171,16 @@ static void push_created_at(lua_State *L, const struct message_job *m)
   lua_pushnumber(L, (lua_Number)m->created_at);
 }
 
+static void push_batch(lua_State *L, const struct message_job *m)
+{
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, m->batch);
+  if (m->batch)
+    lua_pushstring(L, text);
+  else
+    lua_pushnil(L);
+}
+
 static void push_checkpoint(lua_State *L, const struct message_job *m)
 {
   push_json(L, &m->checkpoint);
@@ -203,6 +213,7 @@ static const struct {
     {"max_retries", push_max_retries},
     {"lease", push_lease},
     {"trace_id", push_trace},
+    {"batch", push_batch},
 };
 
 /* job_field(job, name) -> value | nil for a name that is no field */
@@ -281,6 +292,19 @@ static int job_beat(lua_State *L)
   return 0;
 }
 
+/* job_fan_out(job, {jobs,...} as JSON text) -> what the task returns to wait for them */
+static int job_fan_out(lua_State *L)
+{
+  struct slot *s = check_job(L);
+  size_t len;
+  const char *fan = luaL_checklstring(L, 2, &len);
+  s->fan.len = 0;
+  separate(L, &s->fan, len);
+  buf_append(&s->fan, fan, len);
+  outcome_push_fan(L);
+  return 1;
+}
+
 /* job_meta() -> the metatable of job objects, to be filled */
 static int job_meta(lua_State *L)
 {
@@ -298,6 +322,7 @@ static const luaL_Reg functions[] = {
     {"job_snooze", job_snooze},
     {"job_cancelled", job_cancelled},
     {"job_beat", job_beat},
+    {"job_fan_out", job_fan_out},
     {NULL, NULL},
 };
 

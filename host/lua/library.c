@@ -13,6 +13,7 @@
 #include "lua/ljson.h"
 #include "lua/worker.h"
 
+EMBED(lua_batch, CANDY_SOURCE "/lib/candy/batch.lua");
 EMBED(lua_cron, CANDY_SOURCE "/lib/candy/cron.lua");
 EMBED(lua_crypto, CANDY_SOURCE "/lib/candy/crypto.lua");
 EMBED(lua_db, CANDY_SOURCE "/lib/candy/db.lua");
@@ -39,6 +40,7 @@ EMBED(lua_lock, CANDY_SOURCE "/lib/candy/lock.lua");
 EMBED(lua_log, CANDY_SOURCE "/lib/candy/log.lua");
 EMBED(lua_maintenance, CANDY_SOURCE "/lib/candy/maintenance.lua");
 EMBED(lua_new_job, CANDY_SOURCE "/lib/candy/new_job.lua");
+EMBED(lua_new_jobs, CANDY_SOURCE "/lib/candy/new_jobs.lua");
 EMBED(lua_options, CANDY_SOURCE "/lib/candy/options.lua");
 EMBED(lua_payload, CANDY_SOURCE "/lib/candy/payload.lua");
 EMBED(lua_process, CANDY_SOURCE "/lib/candy/process.lua");
@@ -60,6 +62,7 @@ static const struct module {
   const char *name, *start, *end;
 } modules[] = {
     {"candy", lua_init_start, lua_init_end},
+    {"candy.batch", lua_batch_start, lua_batch_end},
     {"candy.cron", lua_cron_start, lua_cron_end},
     {"candy.crypto", lua_crypto_start, lua_crypto_end},
     {"candy.db", lua_db_start, lua_db_end},
@@ -85,6 +88,7 @@ static const struct module {
     {"candy.log", lua_log_start, lua_log_end},
     {"candy.maintenance", lua_maintenance_start, lua_maintenance_end},
     {"candy.new_job", lua_new_job_start, lua_new_job_end},
+    {"candy.new_jobs", lua_new_jobs_start, lua_new_jobs_end},
     {"candy.options", lua_options_start, lua_options_end},
     {"candy.payload", lua_payload_start, lua_payload_end},
     {"candy.process", lua_process_start, lua_process_end},

@@ -8,11 +8,16 @@
 #include "base/clock.h"
 #include "lua/ljson.h"
 
-static const char snooze_mark; /* its address is the mark */
+static const char snooze_mark, fan_mark; /* their addresses are the marks */
 
 void outcome_push_snooze(lua_State *L)
 {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&snooze_mark);
+}
+
+void outcome_push_fan(lua_State *L)
+{
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&fan_mark);
 }
 
 /* ---- the message ---- */
@@ -71,17 +76,22 @@ void outcome_permanent(struct slot *s)
 
 /* ---- what a task returned ---- */
 
-/* {"writes":[...],"children":[...]}, or absent */
-static struct wire_text effects(struct slot *s, struct buf *b)
+/* {"writes":[...],"children":[...],"fan":{...}}, or absent */
+static struct wire_text effects(struct slot *s, struct buf *b, bool fans_out)
 {
-  if (s->writes.len == 0 && s->children.len == 0)
+  if (s->writes.len == 0 && s->children.len == 0 && !fans_out)
     return (struct wire_text){0};
   b->len = 0;
   buf_puts(b, "{\"writes\":[");
   buf_append(b, s->writes.data, s->writes.len);
   buf_puts(b, "],\"children\":[");
   buf_append(b, s->children.data, s->children.len);
-  buf_puts(b, "]}");
+  buf_putc(b, ']');
+  if (fans_out) {
+    buf_puts(b, ",\"fan\":");
+    buf_append(b, s->fan.data, s->fan.len);
+  }
+  buf_putc(b, '}');
   return (struct wire_text){b->data, b->len};
 }
 
@@ -91,7 +101,7 @@ static void complete(struct slot *s)
   struct message_done done = {.outcome = MESSAGE_COMPLETED,
                               .delay_ms = -1,
                               .body = {w->body.data, w->body.len},
-                              .effects = effects(s, &w->effects)};
+                              .effects = effects(s, &w->effects, false)};
   end(s, &done);
 }
 
@@ -121,6 +131,19 @@ static void snooze(struct slot *s)
   end(s, &done);
 }
 
+static void fan_out(struct slot *s)
+{
+  struct message_done done = {.outcome = MESSAGE_FANNED_OUT,
+                              .delay_ms = -1,
+                              .effects = effects(s, &s->worker->effects, true)};
+  end(s, &done);
+}
+
+static bool is_fan(lua_State *L, const struct slot *s)
+{
+  return lua_islightuserdata(L, 1) && lua_touserdata(L, 1) == &fan_mark && s->fan.len > 0;
+}
+
 static bool is_snooze(lua_State *L, const struct slot *s)
 {
   return lua_islightuserdata(L, 1) && lua_touserdata(L, 1) == &snooze_mark &&
@@ -147,6 +170,8 @@ void outcome_returned(struct slot *s, lua_State *L)
     outcome_raised(s);
   } else if (is_snooze(L, s)) {
     snooze(s);
+  } else if (is_fan(L, s)) {
+    fan_out(s);
   } else {
     if (lua_gettop(L) == 0)
       lua_pushnil(L);

@@ -20,7 +20,9 @@ void outcome_permanent(struct slot *s);
 /* The job never began here. Frees it. */
 void outcome_skipped(struct worker *w, struct job *job);
 
-/* What job:snooze returns, and the task returns in turn: a light userdata. */
+/* What job:snooze or job:fan_out returns, and the task returns in turn: a light userdata.
+ */
 void outcome_push_snooze(lua_State *L);
+void outcome_push_fan(lua_State *L);
 
 #endif

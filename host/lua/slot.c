@@ -30,6 +30,7 @@ void slot_fini(struct slot *s)
   buf_fini(&s->writes);
   buf_fini(&s->children);
   free(s->stop_text);
+  buf_fini(&s->fan);
   free(s->job);
 }
 
@@ -80,7 +81,7 @@ void slot_end(struct slot *s)
   if (s->strands_ref != LUA_NOREF)
     luaL_unref(w->L, LUA_REGISTRYINDEX, s->strands_ref);
   s->strands_ref = LUA_NOREF;
-  s->writes.len = s->children.len = 0;
+  s->writes.len = s->children.len = s->fan.len = 0;
   free(s->stop_text);
   s->stop_text = NULL;
   free(s->job);

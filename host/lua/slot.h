@@ -51,6 +51,7 @@ struct slot {
   bool refused;         /* it ran into the memory cap */
   int64_t snooze_ms;
   struct buf writes, children; /* its effects, as elements of JSON arrays */
+  struct buf fan;              /* what it may wait for, as a JSON object */
   uv_timer_t limit;
 };
 

@@ -1,5 +1,5 @@
 /* Checking what comes in: see door.h. One function a field. */
-#include "queue/door.h"
+#include "queue/door_.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -14,20 +14,8 @@
 #define RETRIES_MAX  1000
 #define PRIORITY_MAX 1000000
 
-struct door { /* one request on its way in */
-  struct door_batch *batch;
-  const struct catalog *catalog;
-  const char *pointer;
-  struct store_new job;
-  json_t *payload;                  /* NULL when it is none */
-  const struct unique_rule *unique; /* the task's, or what the request says instead */
-};
-
-static void problem(struct door *d, const char *field, const char *code, const char *fmt,
-                    ...) __attribute__((format(printf, 4, 5)));
-
-static void problem(struct door *d, const char *field, const char *code, const char *fmt,
-                    ...)
+void door__problem(struct door *d, const char *field, const char *code, const char *fmt,
+                   ...)
 {
   struct door_batch *b = d->batch;
   if (!b->problems)
@@ -64,8 +52,9 @@ static void read_queue(struct door *d, const json_t *value)
   if (is_name(value))
     d->job.queue = arena_strdup(&d->batch->memory, json_string_value(value));
   else
-    problem(d, "/queue", "invalid",
-            "must be a name of letters, digits and _ . : - / of at most 200 characters");
+    door__problem(
+        d, "/queue", "invalid",
+        "must be a name of letters, digits and _ . : - / of at most 200 characters");
 }
 
 static void read_key(struct door *d, const json_t *value)
@@ -75,7 +64,7 @@ static void read_key(struct door *d, const json_t *value)
       strlen(json_string_value(value)) == len)
     d->job.key = arena_strdup(&d->batch->memory, json_string_value(value));
   else
-    problem(d, "/key", "invalid", "must be a string of 1 to 200 bytes");
+    door__problem(d, "/key", "invalid", "must be a string of 1 to 200 bytes");
 }
 
 /* Commas part the values of a filter. */
@@ -94,9 +83,10 @@ static void read_tags(struct door *d, const json_t *value)
   json_array_foreach(value, i, tag)
     good = good && tag_fits(tag);
   if (!good) {
-    problem(d, "/tags", "invalid",
-            "must be a list of at most %d strings of 1 to 200 bytes, without commas",
-            TAGS_MAX);
+    door__problem(
+        d, "/tags", "invalid",
+        "must be a list of at most %d strings of 1 to 200 bytes, without commas",
+        TAGS_MAX);
     return;
   }
   struct buf text = {0};
@@ -112,8 +102,8 @@ static void read_priority(struct door *d, const json_t *value)
   if (json_is_integer(value) && n >= -PRIORITY_MAX && n <= PRIORITY_MAX)
     d->job.priority = (int)n;
   else
-    problem(d, "/priority", "invalid",
-            "must be an integer from -1000000 to 1000000 (smaller runs first)");
+    door__problem(d, "/priority", "invalid",
+                  "must be an integer from -1000000 to 1000000 (smaller runs first)");
 }
 
 static void read_retries(struct door *d, const json_t *value)
@@ -122,7 +112,8 @@ static void read_retries(struct door *d, const json_t *value)
   if (json_is_integer(value) && n >= 0 && n <= RETRIES_MAX)
     d->job.max_retries = (int)n;
   else
-    problem(d, "/max_retries", "invalid", "must be an integer from 0 to %d", RETRIES_MAX);
+    door__problem(d, "/max_retries", "invalid", "must be an integer from 0 to %d",
+                  RETRIES_MAX);
 }
 
 static void read_delay(struct door *d, const json_t *value)
@@ -133,8 +124,9 @@ static void read_delay(struct door *d, const json_t *value)
   if (ms >= 0 && ms <= 100LL * 366 * 86400 * 1000)
     d->job.delay_ms = ms;
   else
-    problem(d, "/delay", "invalid",
-            "must be a duration such as \"30s\", \"5m\" or \"2h\", or milliseconds");
+    door__problem(
+        d, "/delay", "invalid",
+        "must be a duration such as \"30s\", \"5m\" or \"2h\", or milliseconds");
 }
 
 static void read_run_at(struct door *d, const json_t *value)
@@ -145,7 +137,7 @@ static void read_run_at(struct door *d, const json_t *value)
   if (ms > 0 && ms < 32503680000000LL) /* the year 3000 */
     d->job.run_at = ms;
   else
-    problem(
+    door__problem(
         d, "/run_at", "invalid",
         "must be a time such as \"2026-11-22T08:00:00Z\", or milliseconds since 1970");
 }
@@ -163,9 +155,9 @@ static void read_deadline(struct door *d, const json_t *value)
   else if (at > 0 && at < 32503680000000LL)
     d->job.deadline = at;
   else
-    problem(d, "/deadline", "invalid",
-            "must be a duration such as \"30m\", a time such as "
-            "\"2026-11-22T08:00:00Z\", or milliseconds since 1970");
+    door__problem(d, "/deadline", "invalid",
+                  "must be a duration such as \"30m\", a time such as "
+                  "\"2026-11-22T08:00:00Z\", or milliseconds since 1970");
 }
 
 static void read_unique(struct door *d, const json_t *value)
@@ -176,7 +168,7 @@ static void read_unique(struct door *d, const json_t *value)
     return;
   d->unique = unique_of_request(value, &d->batch->memory, &err);
   if (!d->unique)
-    problem(d, "/unique", err.code, "%s", err.text);
+    door__problem(d, "/unique", err.code, "%s", err.text);
 }
 
 static void ignore(struct door *d, const json_t *value)
@@ -201,6 +193,10 @@ static const struct {
     {"max_retries", read_retries},
     {"deadline", read_deadline},
     {"unique", read_unique},
+    {"ref", door__ref},
+    {"after", door__after},
+    {"after_failure", door__after_failure},
+    {"batch", door__join},
 };
 
 static void read_field(struct door *d, const char *name, const json_t *value)
@@ -218,10 +214,11 @@ static void read_field(struct door *d, const char *name, const json_t *value)
       buf_puts(&field, *p == '~' ? "~0" : "~1");
     else
       buf_putc(&field, *p);
-  problem(
+  door__problem(
       d, field.data, "unknown_field",
       "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
-      "queue, tags, key, max_retries, deadline, unique");
+      "queue, tags, key, max_retries, deadline, unique, after, after_failure, ref, "
+      "batch");
   buf_fini(&field);
 }
 
@@ -236,7 +233,7 @@ static void check_payload(struct door *d, const struct catalog_task *task,
     n = DOOR_PROBLEMS_MAX;
   for (size_t i = 0; i < n; i++) {
     char *field = mem_printf("/payload%s", found[i].pointer);
-    problem(d, field, found[i].code, "%s", found[i].message);
+    door__problem(d, field, found[i].code, "%s", found[i].message);
     free(field);
   }
   schema_problems_fini(found, n);
@@ -253,12 +250,13 @@ static void read_payload(struct door *d, const struct catalog_task *task,
                    ? json_incref((json_t *)(uintptr_t)given->value)
                    : jx_parse(text.at, text.len, &err);
   if (text.len > DOOR_PAYLOAD_MAX)
-    problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
-            DOOR_PAYLOAD_MAX);
+    door__problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
+                  DOOR_PAYLOAD_MAX);
   else if (!d->payload)
-    problem(d, "/payload", "bad_json", "%s", err.text);
+    door__problem(d, "/payload", "bad_json", "%s", err.text);
   else if (!json_is_object(d->payload))
-    problem(d, "/payload", "type", "must be an object, not %s", jx_kind(d->payload));
+    door__problem(d, "/payload", "type", "must be an object, not %s",
+                  jx_kind(d->payload));
   else if (task->schema)
     check_payload(d, task, d->payload);
   d->job.payload = arena_copy(&d->batch->memory, text.at, text.len);
@@ -272,13 +270,14 @@ static const struct catalog_task *read_type(struct door *d, const json_t *value)
   const char *name = json_string_value(value);
   const struct catalog_task *task = name ? catalog_find(d->catalog, name) : NULL;
   if (!value)
-    problem(d, "/type", "required", "is missing: the name of a task");
+    door__problem(d, "/type", "required", "is missing: the name of a task");
   else if (!name)
-    problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
+    door__problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
   else if (!task)
-    problem(d, "/type", "unknown_task",
-            "no script declares a task \"%s\" (%zu declared; `candy tasks` lists them)",
-            strlen(name) <= NAME_MAX_LEN ? name : "...", catalog_count(d->catalog));
+    door__problem(
+        d, "/type", "unknown_task",
+        "no script declares a task \"%s\" (%zu declared; `candy tasks` lists them)",
+        strlen(name) <= NAME_MAX_LEN ? name : "...", catalog_count(d->catalog));
   return task;
 }
 
@@ -295,9 +294,10 @@ static void apply_task(struct store_new *job, const struct catalog_task *task,
 static void settle_unique(struct door *d)
 {
   if (d->unique->same.same == STORE_SAME_DEBOUNCE && (d->job.delay_ms || d->job.run_at))
-    problem(d, d->job.run_at ? "/run_at" : "/delay", "invalid",
-            "goes without debounce, which says when the job runs: leave it out, or add "
-            "\"unique\": false");
+    door__problem(
+        d, d->job.run_at ? "/run_at" : "/delay", "invalid",
+        "goes without debounce, which says when the job runs: leave it out, or add "
+        "\"unique\": false");
   else if (d->job.type)
     d->job.unique = unique_hash(d->unique, &d->job, d->payload, &d->batch->memory);
 }
@@ -316,8 +316,9 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
 {
   struct door d = {.batch = b, .catalog = catalog, .pointer = pointer};
   if (!json_is_object(spec)) {
-    problem(&d, "", "type", "must be an object {\"type\": ..., \"payload\": ...}, not %s",
-            jx_kind(spec));
+    door__problem(&d, "", "type",
+                  "must be an object {\"type\": ..., \"payload\": ...}, not %s",
+                  jx_kind(spec));
     return;
   }
   const struct catalog_task *task = read_type(&d, json_object_get(spec, "type"));
@@ -331,7 +332,7 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   json_object_foreach((json_t *)(uintptr_t)spec, name, value)
     read_field(&d, name, value);
   if (d.job.run_at && d.job.delay_ms)
-    problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
+    door__problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
   if (d.unique && json_is_object(d.payload))
     settle_unique(&d);
   keep(b, &d.job);
@@ -354,7 +355,7 @@ static struct door_payload find_payload(struct door_batch *b, const json_t *spec
     return payload;
   if (!json_span_member(text, "payload", &payload.text)) {
     struct door d = {.batch = b, .pointer = pointer};
-    problem(&d, "/payload", "invalid", "its name must be written without escapes");
+    door__problem(&d, "/payload", "invalid", "its name must be written without escapes");
     return payload;
   }
   const char *end = payload.text.at + payload.text.len;
@@ -363,23 +364,23 @@ static struct door_payload find_payload(struct door_batch *b, const json_t *spec
   return payload;
 }
 
-static void read_one(struct door_batch *b, const struct catalog *catalog,
-                     const json_t *spec, struct json_span text, const char *pointer)
+void door__add_one(struct door_batch *b, const struct catalog *catalog,
+                   const json_t *spec, struct json_span text, const char *pointer)
 {
   struct door_payload payload = find_payload(b, spec, text, pointer);
   door_add(b, catalog, spec, &payload, pointer);
 }
 
-static void read_many(struct door_batch *b, const struct catalog *catalog,
-                      const json_t *list, struct json_span text)
+void door__add_list(struct door_batch *b, const struct catalog *catalog,
+                    const json_t *list, struct json_span text, const char *prefix)
 {
   const char *at = NULL;
   struct json_span element;
   for (size_t i = 0; json_span_next(text, &at, &element); i++) {
-    char pointer[32];
-    snprintf(pointer, sizeof pointer, "/%zu", i);
+    char pointer[48];
+    snprintf(pointer, sizeof pointer, "%s/%zu", prefix, i);
     const json_t *spec = json_array_get(list, i);
-    read_one(b, catalog, spec, element, pointer);
+    door__add_one(b, catalog, spec, element, pointer);
   }
 }
 
@@ -404,9 +405,9 @@ int door_read(struct door_batch *b, const struct catalog *catalog, const char *t
   if (*many && (n == 0 || n > DOOR_JOBS_MAX))
     status = refuse_size(n, err);
   else if (*many)
-    read_many(b, catalog, document, whole);
+    door__add_list(b, catalog, document, whole, "");
   else
-    read_one(b, catalog, document, whole, "");
+    door__add_one(b, catalog, document, whole, "");
   json_decref(document);
   return status;
 }
@@ -458,7 +459,7 @@ static void read_change(struct door *d, const json_t *spec, const char *type,
   json_object_foreach((json_t *)(uintptr_t)spec, field, value)
     read_field(d, field, value);
   if (d->job.run_at && d->job.delay_ms)
-    problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
+    door__problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
   keep(d->batch, &d->job);
   json_decref(name);
 }
@@ -487,6 +488,15 @@ int door_read_change(struct door_batch *b, const struct catalog *catalog,
 
 /* ---- many ---- */
 
+void door__add_spec(struct door_batch *b, const struct catalog *catalog,
+                    const json_t *spec, const char *pointer)
+{
+  const json_t *payload = json_object_get(spec, "payload");
+  struct door_payload text = {
+      .text = {json_string_value(payload), json_string_length(payload)}};
+  door_add(b, catalog, spec, &text, pointer);
+}
+
 void door_add_all(struct door_batch *b, const struct catalog *catalog,
                   const json_t *specs)
 {
@@ -496,10 +506,7 @@ void door_add_all(struct door_batch *b, const struct catalog *catalog,
     char pointer[32] = "";
     if (json_array_size(specs) > 1)
       snprintf(pointer, sizeof pointer, "/%zu", i);
-    const json_t *payload = json_object_get(spec, "payload");
-    struct door_payload text = {
-        .text = {json_string_value(payload), json_string_length(payload)}};
-    door_add(b, catalog, spec, &text, pointer);
+    door__add_spec(b, catalog, spec, pointer);
   }
 }
 
@@ -541,6 +548,7 @@ void door_explain(const struct door_batch *b, struct err *err)
 void door_fini(struct door_batch *b)
 {
   arena_fini(&b->memory);
+  json_decref(b->refs);
   free(b->jobs);
   json_decref(b->problems);
   *b = (struct door_batch){0};

@@ -1,7 +1,7 @@
 /* The door of the queue: what people and scripts ask for, checked and turned into jobs.
  *
  * A request is {type, payload, delay, run_at, priority, queue, tags, key, max_retries,
- * deadline, unique}.
+ * deadline, unique, after, after_failure, ref, batch}.
  * The payload is kept as the bytes that came and checked against the task's schema. All
  * of a batch is good, or nothing of it is enqueued; each problem is told with a pointer
  * into the request.
@@ -24,6 +24,7 @@ struct door_batch { /* {0} is an empty one */
   struct arena memory;
   struct store_new *jobs;
   size_t n, cap;
+  json_t *refs;     /* NULL, or {ref: index of the job that has it} */
   json_t *problems; /* NULL, or [{pointer, code, message}] */
 };
 

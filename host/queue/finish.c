@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/redact.h"
+#include "queue/batch.h"
 #include "queue/event.h"
 #include "queue/policy.h"
 #include "queue/queue_.h"
@@ -17,8 +18,9 @@
 struct finish {
   struct store_finish op;
   struct queue *queue;
-  struct finish *next; /* while it waits to be said again */
-  struct door_batch children;
+  struct finish *next;                /* while it waits to be said again */
+  struct door_batch children, fanned; /* fanned: those that it waits for */
+  struct store_fan fan;
   struct arena memory;
   struct store_job job;      /* the numbers of it, its type and trace */
   struct lock_holder *locks; /* of the job, until the end is on disk; or NULL */
@@ -64,6 +66,7 @@ static void finish_free(struct finish *f)
   locks_end(&f->locks);
   store_op_fini(&f->op.op);
   door_fini(&f->children);
+  door_fini(&f->fanned);
   arena_fini(&f->memory);
   free(f);
 }
@@ -117,6 +120,7 @@ static void turn_into_failure(struct finish *f, const char *code, const char *te
   f->op.error = error_json(&f->memory, code, text);
   f->op.result = NULL;
   f->op.n_writes = f->op.n_children = 0;
+  f->op.fan = NULL;
   fail(f, -1);
 }
 
@@ -229,6 +233,30 @@ void queue_completed(struct queue *q, const struct catalog *catalog,
     copy_writes(f, json_object_get(end->effects, "writes"));
     copy_children(f, catalog, end);
   }
+  begin(f);
+}
+
+static void copy_fan(struct finish *f, const struct catalog *catalog,
+                     const struct queue_end *end)
+{
+  struct err err;
+  if (batch_read_fan(&f->fanned, &f->fan, catalog, json_object_get(end->effects, "fan"),
+                     &err) < 0) {
+    turn_into_failure(f, err.code, err.text);
+    return;
+  }
+  door_descend(&f->fanned, &f->job);
+  f->op.fan = &f->fan;
+}
+
+void queue_fanned_out(struct queue *q, const struct catalog *catalog,
+                      const struct queue_end *end)
+{
+  struct finish *f = finish_new(q, end, STORE_FAN_OUT);
+  copy_writes(f, json_object_get(end->effects, "writes"));
+  copy_children(f, catalog, end);
+  if (f->op.outcome == STORE_FAN_OUT)
+    copy_fan(f, catalog, end);
   begin(f);
 }
 

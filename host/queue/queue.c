@@ -53,6 +53,11 @@ static int64_t next_time(const struct queue *q)
   return due && due < deadline ? due : deadline;
 }
 
+static void came_back(void *queue)
+{
+  queue__settled(queue);
+}
+
 static void watch_next_due(struct queue *q)
 {
   int64_t due = next_time(q);
@@ -109,6 +114,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *store,
   q->due.data = q->again.data = q->sweeper.data = q;
   watch_next_due(q);
   queue__sweep_start(q);
+  store_watch_ready(store, came_back, q);
   return q;
 }
 

@@ -96,6 +96,9 @@ void queue_completed(struct queue *queue, const struct catalog *catalog,
                      const struct queue_end *end);
 void queue_failed(struct queue *queue, const struct queue_end *end);    /* may retry */
 void queue_permanent(struct queue *queue, const struct queue_end *end); /* dead */
+/* It waits for what it fanned out into: effects has {"fan":{jobs,at_most,...}} too. */
+void queue_fanned_out(struct queue *queue, const struct catalog *catalog,
+                      const struct queue_end *end);
 void queue_snoozed(struct queue *queue, const struct queue_end *end);
 void queue_released(struct queue *queue, const struct queue_end *end); /* never began */
 void queue_rescued(struct queue *queue,

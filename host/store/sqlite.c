@@ -113,6 +113,8 @@ static void deliver(struct sqlite *store)
   struct err fatal = store->fatal;
   struct sqlite_told told = store->told;
   store->told = (struct sqlite_told){0};
+  bool came_back = store->came_back;
+  store->came_back = false;
   uv_mutex_unlock(&store->lock);
   while (finished.first) {
     struct store_op *op = finished.first;
@@ -122,6 +124,8 @@ static void deliver(struct sqlite *store)
     store__done(&store->base, op);
   }
   tell(store, &told);
+  if (came_back && store->base.ready)
+    store->base.ready(store->base.ready_arg);
   if (fatal.code[0] && !store->fatal_told) {
     store->fatal_told = true;
     if (store->config.fatal)

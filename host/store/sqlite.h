@@ -57,6 +57,9 @@ struct sqlite_memory {
   int64_t logs_indexed;       /* how far the words of lines are in their index */
   int64_t asked;              /* rows of candy_cancel */
   int64_t next_deadline;      /* the earliest of candy_deadline; 0: none */
+  bool after;                 /* candy_after has rows */
+  bool fans;                  /* candy_batch has rows with a parent */
+  bool left;                  /* what was over left more to do than one turn takes */
   struct sqlite_types *types; /* NULL: nobody has named any */
   size_t names;
 };
@@ -80,12 +83,54 @@ struct sqlite_pauses {
   uint8_t *flags; /* by id of the name - 1 */
 };
 
+/* What is to be done because something is over. */
+struct sqlite_todo {
+  enum {
+    TODO_OVER,   /* a job: those that wait for it */
+    TODO_CANCEL, /* a batch: its jobs behind `from` */
+  } kind;
+
+  enum store_state state; /* OVER: what became of the job */
+  int64_t id, from;
+};
+
+/* What a job changes in the counts of its batch. */
+struct sqlite_tally {
+  int64_t batch, job;
+  int8_t total, completed, dead, cancelled;
+};
+
+#define SQLITE_AWAITED 65536
+
+/* What operations leave for the end of the turn: see sqlite_graph.c. */
+struct sqlite_graph {
+  struct sqlite_todo *todo;
+  size_t n, cap;
+  size_t next;  /* those in front of it are done */
+  size_t begun; /* how many there were when the turn began */
+  struct sqlite_tally *tallies;
+  size_t tallies_n, tallies_cap;
+  size_t touched; /* jobs that came back or were cancelled in this turn */
+  bool loosened;  /* rows of candy_after went in this turn */
+  bool stuck;     /* the last turn failed: what is left waits for the next operation */
+
+  struct { /* the batch that a job joined last in this turn; id 0: none */
+    int64_t id;
+    bool bounded, cancelling;
+    bool children; /* some job waits for it */
+  } joined;
+
+  /* A bit each id modulo SQLITE_AWAITED: set where somebody may wait for such a job. */
+  uint8_t awaited[SQLITE_AWAITED / 8];
+};
+
 struct sqlite_writer {
   struct sqlite_conn conn;
   struct sqlite_pauses pauses;
   struct sqlite_told told;
   struct sqlite_names names;
   struct sqlite_memory memory;
+  struct sqlite_graph graph;
   int64_t now;                       /* of the turn, on the store's clock */
   struct sqlite_types *types_before; /* as they were when the turn began */
   int64_t tx_last;                   /* the number of the last transaction of a script */
@@ -118,11 +163,14 @@ int sqlite__key_add(struct sqlite_writer *w, struct store_op *op, struct err *er
 int sqlite__log_write(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__log_expire(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__vacuum(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__batch(struct sqlite_writer *w, struct store_op *op, struct err *err);
+int sqlite__batch_cancel(struct sqlite_writer *w, struct store_op *op, struct err *err);
 
 /* A point to go back to inside of a turn; one at a time. */
 struct sqlite_mark {
   size_t names, told;
   int64_t next_due, next_deadline, asked;
+  size_t todo, tallies; /* of the graph */
 };
 
 int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *err);
@@ -143,6 +191,9 @@ struct sqlite_place { /* of a job that waits or runs */
 
 /* A place that is not the job's first has seq other than id: it gets a new number of the
  * sequence whenever it is brought back to another place than its old one. */
+/* As place, or when that lies ahead, among those that wait for run_at. */
+int sqlite__add_at(struct sqlite_writer *w, const struct sqlite_place *p, int64_t run_at,
+                   struct err *err);
 int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
                       struct err *err);
 int sqlite__leave_ready(struct sqlite_writer *w, const struct sqlite_place *p,
@@ -157,7 +208,9 @@ int sqlite__forget(struct sqlite_writer *w, const int64_t *ids, size_t n,
 struct sqlite_waiting {
   struct sqlite_place place;
   enum store_state state;
-  int64_t run_at; /* SCHEDULED, RETRYABLE */
+  int64_t run_at; /* SCHEDULED, RETRYABLE, PENDING */
+  int64_t delay;  /* PENDING */
+  int64_t unmet;  /* PENDING: for how many things it waits; they stay in candy_after */
 };
 
 /* Takes it out of where it waits. Returns 1, 0 when it does not wait, or -1. */
@@ -209,6 +262,65 @@ void sqlite__told_fini(struct sqlite_told *told);
  * next number as its id. Returns 1 when it is to be added, 0 when another one is the
  * answer, which is in id and duplicate, or -1. */
 int sqlite__unique(struct sqlite_writer *w, struct store_new *job, struct err *err);
+/* One that waited until it was taken out. */
+int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *job,
+                        const struct sqlite_ending *ending, struct err *err);
+
+/* ---- jobs that wait for others: sqlite_graph.c ---- */
+
+/* Wherever a job ends, this is called behind it. `batch` is that of candy_job. Costs a
+ * plain job nothing. */
+void sqlite__over(struct sqlite_writer *w, int64_t id, int64_t batch,
+                  enum store_state state);
+/* A job that had ended so was brought back. */
+void sqlite__back(struct sqlite_writer *w, int64_t id, int64_t batch,
+                  enum store_state state);
+
+/* A new job that is in a batch or waits for others takes its place, or waits for it. */
+int sqlite__add_tied(struct sqlite_writer *w, struct store_new *job,
+                     const struct sqlite_place *place, struct err *err);
+int sqlite__add_pending(struct sqlite_writer *w, const struct sqlite_waiting *job,
+                        struct err *err);
+/* Takes a pending job out; what it waits for stays in candy_after. As take_waiting. */
+int sqlite__take_pending(struct sqlite_writer *w, int64_t id, struct sqlite_waiting *out,
+                         struct err *err);
+/* One thing less that it waits for. Returns 1, 0 when it is not pending, or -1. */
+int sqlite__met(struct sqlite_writer *w, int64_t id, struct err *err);
+
+/* Around a turn: settle does what the operations left, as far as a turn takes it. */
+int sqlite__graph_load(struct sqlite_writer *w, struct err *err);
+void sqlite__graph_begin(struct sqlite_writer *w);
+int sqlite__graph_settle(struct sqlite_writer *w, struct err *err);
+int sqlite__graph_save(struct sqlite_writer *w, struct err *err);
+void sqlite__graph_back(struct sqlite_writer *w); /* the turn is rolled back */
+void sqlite__graph_fini(struct sqlite_writer *w);
+void sqlite__graph_todo(struct sqlite_writer *w, const struct sqlite_todo *todo);
+
+static inline bool sqlite__graph_waits(const struct sqlite_writer *w)
+{
+  return w->graph.next < w->graph.n && !w->graph.stuck;
+}
+
+/* ---- batches: sqlite_batch.c ---- */
+
+/* A job joins a batch. Returns what holds it back: 0 or 1 for its turn, or
+ * JOIN_CANCELLED, or -1. */
+enum { JOIN_CANCELLED = 2 };
+
+int sqlite__join_batch(struct sqlite_writer *w, int64_t job, int64_t batch,
+                       struct err *err);
+void sqlite__tally(struct sqlite_writer *w, const struct sqlite_tally *tally);
+/* Writes the turn's tallies, and does what follows from them. */
+int sqlite__settle_batches(struct sqlite_writer *w, struct err *err);
+/* The children of a job that runs no more, and of the batch that is to be cancelled. */
+int sqlite__cancel_children(struct sqlite_writer *w, int64_t parent, struct err *err);
+int sqlite__cancel_batch_jobs(struct sqlite_writer *w, const struct sqlite_todo *todo,
+                              struct err *err);
+/* The job pauses until its fan has ended. */
+int sqlite__fan_out(struct sqlite_writer *w, const struct sqlite_place *parent,
+                    int64_t batch, const struct store_fan *fan, struct err *err);
+int sqlite__forget_batches(struct sqlite_writer *w, const struct store_expire *expire,
+                           int64_t max, struct err *err);
 
 /* ---- what keeps ready jobs back: sqlite_blocked.c ---- */
 
@@ -333,7 +445,7 @@ int sqlite__log_at(struct sqlite_conn *c, int64_t time, int64_t *id, struct err 
 /* Texts as a JSON array, which the caller frees; NULL when there are none. */
 char *sqlite__names_json(const char *const *names, size_t n);
 
-/* ---- reads: sqlite_read.c, sqlite_kv.c ---- */
+/* ---- reads: sqlite_read.c, sqlite_batch_read.c, sqlite_kv.c ---- */
 
 int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_jobs(struct sqlite_conn *c, struct store_op *op, struct err *err);
@@ -343,6 +455,8 @@ int sqlite__read_queues(struct sqlite_conn *c, struct store_op *op, struct err *
 int sqlite__read_audit(struct sqlite_conn *c, struct store_op *op, struct err *err);
 /* What was done to one job, as a JSON array. */
 int sqlite__put_edits(struct sqlite_conn *c, int64_t id, struct buf *b, struct err *err);
+int sqlite__read_batches(struct sqlite_conn *c, struct store_op *op, struct err *err);
+int sqlite__read_children(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_kv(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_keys(struct sqlite_conn *c, struct store_op *op, struct err *err);
 int sqlite__read_log(struct sqlite_conn *c, struct store_op *op, struct err *err);
@@ -395,6 +509,7 @@ struct sqlite {
   bool stopping;    /* and everything is done: the threads end */
   struct err fatal; /* to be told; code is empty while all is well */
   struct sqlite_backup *backup;
+  bool came_back; /* jobs that waited did, in a turn of what was left */
 };
 
 void sqlite__list_init(struct sqlite_list *list);

@@ -70,37 +70,60 @@ static int end_dead(struct sqlite_writer *w, const struct sqlite_place *p,
              : 0;
 }
 
-int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
-                    int64_t began_at, const char *worker,
-                    const struct sqlite_ending *ending, struct err *err)
+static int end_cancelled(struct sqlite_writer *w, const struct sqlite_place *p,
+                         int64_t began_at, const char *worker, const char *reason,
+                         struct err *err)
 {
-  if (ending->state == STORE_DEAD)
-    return end_dead(w, p, began_at, worker, ending->reason, err);
   return sqlite__run(&w->conn, SQL_DONE_ADD,
                      ARGS(arg_int(p->id), arg_int(STORE_CANCELLED), arg_int(p->lease),
                           arg_int(p->retry_count), arg_int(p->rescues), arg_int(began_at),
-                          arg_int(w->now), arg_text(worker), arg_text(ending->reason)),
+                          arg_int(w->now), arg_text(worker), arg_text(reason)),
                      err) < 0
              ? -1
              : 0;
 }
 
+int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
+                    int64_t began_at, const char *worker,
+                    const struct sqlite_ending *ending, struct err *err)
+{
+  int64_t batch = 0;
+  int rc = ending->state == STORE_DEAD
+               ? end_dead(w, p, began_at, worker, ending->reason, err)
+               : end_cancelled(w, p, began_at, worker, ending->reason, err);
+  if (rc < 0 ||
+      sqlite__number(&w->conn, SQL_JOB_BATCH, ARGS(arg_int(p->id)), 0, &batch, err) < 0)
+    return -1;
+  sqlite__over(w, p->id, batch, ending->state);
+  return 0;
+}
+
 /* Its lease grows, so that no claim of before can end it a second time. */
-static int end_waiting(struct sqlite_writer *w, int64_t id,
-                       const struct sqlite_ending *ending, struct err *err)
+int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *job,
+                        const struct sqlite_ending *ending, struct err *err)
+{
+  struct sqlite_place place = job->place;
+  place.lease++;
+  if (job->state == STORE_PENDING &&
+      sqlite__run(&w->conn, SQL_AFTER_DROP, ARGS(arg_int(place.id)), err) < 0)
+    return -1;
+  return sqlite__end_job(w, &place, 0, NULL, ending, err);
+}
+
+static int take_and_end(struct sqlite_writer *w, int64_t id,
+                        const struct sqlite_ending *ending, struct err *err)
 {
   struct sqlite_waiting job;
   int rc = sqlite__take_waiting(w, id, &job, err);
   if (rc <= 0)
     return rc;
-  job.place.lease++;
-  return sqlite__end_job(w, &job.place, 0, NULL, ending, err) < 0 ? -1 : 1;
+  return sqlite__end_waiting(w, &job, ending, err) < 0 ? -1 : 1;
 }
 
 int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reason,
                            struct err *err)
 {
-  return end_waiting(w, id, &(struct sqlite_ending){STORE_CANCELLED, reason}, err);
+  return take_and_end(w, id, &(struct sqlite_ending){STORE_CANCELLED, reason}, err);
 }
 
 /* ---- asking ---- */
@@ -116,7 +139,7 @@ int sqlite__ask_end(struct sqlite_writer *w, int64_t id,
                     const struct sqlite_ending *ending, struct err *err)
 {
   int64_t lease = 0;
-  int rc = end_waiting(w, id, ending, err);
+  int rc = take_and_end(w, id, ending, err);
   if (rc != 0)
     return rc < 0 ? -1 : ASKED_ENDED;
   int64_t n = sqlite__run(&w->conn, SQL_CANCEL_ADD,

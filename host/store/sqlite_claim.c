@@ -178,6 +178,7 @@ static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_pla
       .queue = sqlite__name(names, p->queue),
       .workspace = sqlite__name(names, sqlite3_column_int64(s, WORKSPACE)),
       .payload_len = (size_t)sqlite3_column_bytes(s, PAYLOAD),
+      .batch = llabs(sqlite3_column_int64(s, BATCH)),
   };
   job->key = keep_column(k, s, KEY);
   job->tags = keep_column(k, s, TAGS);

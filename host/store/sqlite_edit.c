@@ -124,6 +124,11 @@ static int put_back(struct sqlite_writer *w, const struct store_edit *e,
 {
   struct sqlite_place *p = &job->place;
   bool moves = e->queue || e->sets_priority;
+  if (job->state == STORE_PENDING) {
+    job->run_at = e->sets_time ? e->run_at : job->run_at;
+    job->delay = e->sets_time ? e->delay_ms : job->delay;
+    return sqlite__add_pending(w, job, err);
+  }
   if (run_at <= w->now) {
     bool stays = job->state == STORE_AVAILABLE && !moves;
     p->seq = stays ? p->seq : w->memory.next++;

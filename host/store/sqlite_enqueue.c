@@ -58,6 +58,16 @@ int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
   return 0;
 }
 
+int sqlite__add_at(struct sqlite_writer *w, const struct sqlite_place *p, int64_t run_at,
+                   struct err *err)
+{
+  struct sqlite_place later = *p;
+  if (run_at <= w->now)
+    return sqlite__add_ready(w, p, err);
+  later.seq = 0; /* its place in the queue is that of the moment when it comes due */
+  return sqlite__add_scheduled(w, &later, STORE_SCHEDULED, run_at, err);
+}
+
 static int add_row(struct sqlite_writer *w, const struct store_new *job,
                    const struct sqlite_place *p, struct err *err)
 {
@@ -68,10 +78,11 @@ static int add_row(struct sqlite_writer *w, const struct store_new *job,
   if (sqlite__run(&w->conn, SQL_JOB_ADD,
                   ARGS(arg_int(p->id), arg_int(type), arg_int(p->queue),
                        arg_int(workspace), arg_int(p->priority),
-                       arg_int(job->max_retries), arg_int(w->now), arg_id(due_at(w, job)),
+                       arg_int(job->max_retries), arg_int(w->now),
+                       arg_id(job->n_after ? job->run_at : due_at(w, job)),
                        arg_id(job->parent), arg_text(job->key), arg_text(job->tags),
                        arg_bytes(job->payload, job->payload_len), arg_text(job->trace),
-                       arg_int(p->turn), arg_id(0)),
+                       arg_int(p->turn), arg_id(job->batch)),
                   err) < 0)
     return -1;
   if (!job->tags)
@@ -96,7 +107,7 @@ static int add(struct sqlite_writer *w, struct store_new *job, struct err *err)
   int64_t queue = name_id(w, NAME_QUEUE, job->queue, err);
   if (queue < 0)
     return -1;
-  int64_t run_at = due_at(w, job), id = w->memory.next++;
+  int64_t id = w->memory.next++;
   struct sqlite_place p = {
       .id = id, .seq = id, .queue = queue, .priority = job->priority};
   if (add_row(w, job, &p, err) < 0)
@@ -104,10 +115,9 @@ static int add(struct sqlite_writer *w, struct store_new *job, struct err *err)
   job->id = id;
   if ((job->deadline || job->deadline_ms) && set_deadline(w, job, err) < 0)
     return -1;
-  if (run_at <= w->now)
-    return sqlite__add_ready(w, &p, err);
-  p.seq = 0; /* its place in the queue is that of the moment when it comes due */
-  return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);
+  if (job->n_after || job->batch > 0)
+    return sqlite__add_tied(w, job, &p, err);
+  return sqlite__add_at(w, &p, due_at(w, job), err);
 }
 
 int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)

@@ -14,6 +14,20 @@
 #define BARREN      20              /* scans that find nothing, in one operation */
 #define SPARE_PAGES 2560            /* free pages that are left for new rows */
 
+/* The results of children stay with those of their siblings, and for the job that waits.
+ */
+static int is_kept(struct sqlite_writer *w, int64_t id, int64_t before_time, bool *kept,
+                   struct err *err)
+{
+  int64_t found = 0;
+  if (w->memory.fans &&
+      sqlite__number(&w->conn, SQL_CHILD_KEPT, ARGS(arg_int(id), arg_int(before_time)), 0,
+                     &found, err) < 0)
+    return -1;
+  *kept = found != 0;
+  return 0;
+}
+
 /* Looks at some rows behind `swept` and forgets those that are past their time. Returns
  * how many rows there were to look at, or -1. */
 static int sweep(struct sqlite_writer *w, int64_t before_id, int64_t before_time,
@@ -28,8 +42,13 @@ static int sweep(struct sqlite_writer *w, int64_t before_id, int64_t before_time
                                        arg_int(room < SCAN_ROWS ? room : SCAN_ROWS)));
   int rc = sqlite__next(c, s, err);
   for (; rc > 0; rc = sqlite__next(c, s, err), seen++) {
+    bool kept = sqlite3_column_int64(s, 1) >= before_time;
     w->memory.swept = sqlite3_column_int64(s, 0);
-    if (sqlite3_column_int64(s, 1) < before_time)
+    if (!kept && is_kept(w, w->memory.swept, before_time, &kept, err) < 0) {
+      sqlite__stop(s);
+      return -1;
+    }
+    if (!kept)
       ids[n++] = w->memory.swept;
   }
   if (rc < 0 || sqlite__forget(w, ids, n, err) < 0)
@@ -102,7 +121,7 @@ int sqlite__expire(struct sqlite_writer *w, struct store_op *op, struct err *err
   do
     rc = expire_dead(w, expire, err);
   while (rc > 0);
-  if (rc < 0)
+  if (rc < 0 || sqlite__forget_batches(w, expire, SCAN_ROWS, err) < 0)
     return -1;
   int64_t expired =
       sqlite__run(c, SQL_KV_EXPIRE, ARGS(arg_int(w->now), arg_int(SCAN_ROWS)), err);

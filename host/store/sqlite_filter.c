@@ -85,7 +85,7 @@ static const struct {
 } places[] = {
     {1u << STORE_SCHEDULED | 1u << STORE_RETRYABLE, "{source_scheduled}"},
     {1u << STORE_AVAILABLE, "{source_available}"},
-    {1u << STORE_PENDING, "{source_none}"},
+    {1u << STORE_PENDING, "{source_pending}"},
     {1u << STORE_RUNNING, "{source_running}"},
     {1u << STORE_COMPLETED | 1u << STORE_CANCELLED, "{source_done}"},
     {1u << STORE_DEAD, "{source_dead}"},
@@ -110,6 +110,10 @@ static char *sources(struct sqlite_conn *c, const struct sqlite_filter *f)
     return mem_strdup("{source_none}");
   if (f->ids)
     return mem_strdup("{source_ids}");
+  if (f->from->batch)
+    return mem_strdup("{source_batch}");
+  if (f->from->parent)
+    return mem_strdup("{source_parent}");
   if (f->from->tag)
     return mem_strdup("{source_tag}");
   if (f->mask == ALL_STATES || is_long(c, f))
@@ -137,6 +141,8 @@ sqlite3_stmt *sqlite__filter_prepare(struct sqlite_conn *c, const struct sqlite_
     sqlite__bind_named(s, ":ids", arg_text(f->ids));
     sqlite__bind_named(s, ":tag", arg_text(f->from->tag));
     sqlite__bind_named(s, ":search", arg_text(f->search));
+    sqlite__bind_named(s, ":batch", arg_int(f->from->batch));
+    sqlite__bind_named(s, ":parent", arg_int(f->from->parent));
     sqlite__bind_named(s, ":since", arg_int(f->from->since));
     sqlite__bind_named(s, ":until", arg_int(f->from->until));
   } else {

@@ -13,7 +13,7 @@
 /* A job that runs: its row of candy_running. */
 struct held {
   struct sqlite_place place;
-  int64_t began_at;
+  int64_t began_at, batch;
 };
 
 #define NO_ERROR "{\"code\":\"unknown\",\"message\":\"it failed and gave no reason\"}"
@@ -37,6 +37,7 @@ static int fence(struct sqlite_writer *w, const struct store_finish *f, struct h
                 .retry_count = sqlite3_column_int64(s, 4),
                 .rescues = sqlite3_column_int64(s, 5)},
       .began_at = f->began_at ? f->began_at : sqlite3_column_int64(s, 6),
+      .batch = sqlite3_column_int64(s, 9),
   };
   sqlite__stop(s);
   if (sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(f->id)), err) < 0)
@@ -51,6 +52,7 @@ static int complete(struct sqlite_writer *w, const struct store_finish *f,
 {
   const struct sqlite_place *p = &held->place;
   bool has_result = f->result && strcmp(f->result, "null") != 0;
+  sqlite__over(w, p->id, held->batch, STORE_COMPLETED);
   return sqlite__run(&w->conn, SQL_DONE_ADD,
                      ARGS(arg_int(p->id), arg_int(STORE_COMPLETED), arg_int(p->lease),
                           arg_int(p->retry_count), arg_int(p->rescues),
@@ -99,6 +101,7 @@ static int die(struct sqlite_writer *w, const struct store_finish *f, struct hel
   const struct sqlite_place *p = &held->place;
   if (note_failure(w, f, held, DIED, err) < 0)
     return -1;
+  sqlite__over(w, p->id, held->batch, STORE_DEAD);
   return sqlite__run(&w->conn, SQL_DEAD_ADD,
                      ARGS(arg_int(p->id), arg_int(p->lease), arg_int(p->retry_count),
                           arg_int(p->rescues), arg_int(held->began_at), arg_int(w->now)),
@@ -134,12 +137,20 @@ static const enum store_state became[] = {
     [STORE_OK] = STORE_COMPLETED,      [STORE_RETRY] = STORE_RETRYABLE,
     [STORE_FAIL] = STORE_DEAD,         [STORE_SNOOZE] = STORE_SCHEDULED,
     [STORE_RELEASE] = STORE_AVAILABLE, [STORE_RESCUE] = STORE_AVAILABLE,
+    [STORE_FAN_OUT] = STORE_PENDING,
 };
+
+static int fan_out(struct sqlite_writer *w, const struct store_finish *f,
+                   struct held *held, struct err *err)
+{
+  return sqlite__fan_out(w, &held->place, held->batch, f->fan, err);
+}
 
 static int (*const outcomes[])(struct sqlite_writer *, const struct store_finish *,
                                struct held *, struct err *) = {
-    [STORE_OK] = complete,   [STORE_RETRY] = retry,       [STORE_FAIL] = die,
-    [STORE_SNOOZE] = snooze, [STORE_RELEASE] = give_back, [STORE_RESCUE] = rescue,
+    [STORE_OK] = complete,     [STORE_RETRY] = retry,       [STORE_FAIL] = die,
+    [STORE_SNOOZE] = snooze,   [STORE_RELEASE] = give_back, [STORE_RESCUE] = rescue,
+    [STORE_FAN_OUT] = fan_out,
 };
 
 /* What was done is done: a completion counts. All else ends a job that was told to. */
@@ -210,9 +221,8 @@ static int finish_with_effects(struct sqlite_writer *w, struct store_finish *f,
   rc = end_as_asked(w, f, &held, err);
   if (rc != 0)
     return rc < 0 ? -1 : sqlite__keep(w, err);
-  if (complete(w, f, &held, err) < 0)
-    return -1;
-  if (write_all(w, f, err) == 0 && add_children(w, f, err) == 0)
+  if (outcomes[f->outcome](w, f, &held, err) == 0 && write_all(w, f, err) == 0 &&
+      add_children(w, f, err) == 0)
     return sqlite__keep(w, err);
   if (sqlite__conn_grave(&w->conn))
     return -1;
@@ -226,7 +236,8 @@ int sqlite__finish(struct sqlite_writer *w, struct store_op *op, struct err *err
   struct store_finish *f = (struct store_finish *)op;
   struct held held;
   f->verdict = STORE_STALE;
-  if (f->outcome == STORE_OK && (f->n_writes || f->n_children))
+  if (f->outcome == STORE_FAN_OUT ||
+      (f->outcome == STORE_OK && (f->n_writes || f->n_children)))
     return finish_with_effects(w, f, err);
   int rc = fence(w, f, &held, err);
   if (rc <= 0)

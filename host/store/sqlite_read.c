@@ -35,6 +35,7 @@ enum {
   FINISHED_AT,
   WORKER,
   BLOCKED_BY,
+  BATCH,
   HAS_PROGRESS,
   PERCENT,
   MESSAGE,
@@ -52,9 +53,11 @@ static struct view_text text_of(sqlite3_stmt *s, int column)
   return (struct view_text){text, (size_t)sqlite3_column_bytes(s, column)};
 }
 
-/* What keeps a ready job back, or NULL. */
-static const char *waiting_for(sqlite3_stmt *s)
+/* What keeps a job back that could run else, or NULL. */
+static const char *waiting_for(sqlite3_stmt *s, enum store_state state)
 {
+  if (state == STORE_PENDING)
+    return "jobs";
   if (sqlite3_column_type(s, BLOCKED_BY) == SQLITE_NULL)
     return NULL;
   switch (sqlite3_column_int(s, BLOCKED_BY)) {
@@ -89,7 +92,8 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
       .rescues = sqlite3_column_int(s, RESCUES),
       .began_at = sqlite3_column_int64(s, BEGAN_AT),
       .finished_at = sqlite3_column_int64(s, FINISHED_AT),
-      .waiting_for = waiting_for(s),
+      .waiting_for = waiting_for(s, state),
+      .batch = sqlite3_column_int64(s, BATCH),
       .has_progress = sqlite3_column_int(s, HAS_PROGRESS),
       .percent = has_percent ? sqlite3_column_double(s, PERCENT) : -1,
       .message = text_of(s, MESSAGE),
@@ -133,11 +137,27 @@ static void put_last_attempt(sqlite3_stmt *s, const struct view_job *job, struct
                   });
 }
 
+/* What a pending job still waits for, as a JSON array of ids. */
+static int read_after(struct sqlite_conn *c, int64_t id, struct buf *b, struct err *err)
+{
+  sqlite3_stmt *s = sqlite__start(c, SQL_AFTER_OF, ARGS(arg_int(id)));
+  int rc = sqlite__next(c, s, err);
+  buf_putc(b, '[');
+  for (; rc > 0; rc = sqlite__next(c, s, err))
+    buf_printf(b, "%s\"%lld\"", b->len > 1 ? "," : "",
+               (long long)sqlite3_column_int64(s, 0));
+  buf_putc(b, ']');
+  if (rc < 0)
+    buf_fini(b);
+  return rc;
+}
+
 int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err)
 {
   struct store_get *get = (struct store_get *)op;
   sqlite3_stmt *s = sqlite__start(c, SQL_JOB, ARGS(arg_int(get->id)));
   struct view_job job;
+  struct buf after = {0};
   get->json = (struct buf){0};
   int rc = sqlite__next(c, s, err);
   if (rc <= 0)
@@ -148,7 +168,13 @@ int sqlite__read_job(struct sqlite_conn *c, struct store_op *op, struct err *err
   job.checkpoint = text_of(s, SAVED);
   job.cancelling = text_of(s, CANCELLING);
   job.deadline = sqlite3_column_int64(s, DEADLINE);
+  if (job.state == STORE_PENDING && read_after(c, get->id, &after, err) < 0) {
+    sqlite__stop(s);
+    return -1;
+  }
+  job.after = (struct view_text){after.data, after.len};
   view_begin(&get->json, &job);
+  buf_fini(&after);
   rc = put_failures(c, get->id, &get->json, err);
   put_last_attempt(s, &job, &get->json);
   view_edits(&get->json);
@@ -248,7 +274,8 @@ int sqlite__read_stats(struct sqlite_conn *c, struct store_op *op, struct err *e
   for (int i = 0; i < STATES; i++)
     stats->counts[states[i]] = sqlite3_column_int64(s, i);
   int64_t blocked = sqlite3_column_int64(s, STATES);
-  stats->set_aside = sqlite3_column_int64(s, STATES + 1);
+  stats->counts[STORE_PENDING] = sqlite3_column_int64(s, STATES + 1);
+  stats->set_aside = sqlite3_column_int64(s, STATES + 2);
   sqlite__stop(s);
   stats->counts[STORE_AVAILABLE] =
       at_most(stats->counts[STORE_AVAILABLE] + blocked, COUNTED);
@@ -276,6 +303,7 @@ static int (*const operations[])(struct sqlite_conn *, struct store_op *,
     [STORE_STATS] = sqlite__read_stats,      [STORE_QUERY] = read_query,
     [STORE_KV_READ] = sqlite__read_kv,       [STORE_KEYS] = sqlite__read_keys,
     [STORE_LOG] = sqlite__read_log,          [STORE_LOGS] = sqlite__read_logs,
+    [STORE_BATCHES] = sqlite__read_batches,  [STORE_CHILDREN] = sqlite__read_children,
     [STORE_SPACE] = sqlite__space,           [STORE_CHECK] = sqlite__check,
     [STORE_CHECKPOINT] = sqlite__checkpoint, [STORE_COUNT] = sqlite__read_count,
     [STORE_QUEUES] = sqlite__read_queues,    [STORE_AUDIT] = sqlite__read_audit,

@@ -44,6 +44,7 @@
   X(RECOVER_PLACES, recover_places)                                                      \
   X(RECOVER_FAILURE, recover_failure)                                                    \
   X(RECOVER_DEAD, recover_dead)                                                          \
+  X(RECOVER_LOST, recover_lost)                                                          \
   X(RECOVER_CLEAR, recover_clear)                                                        \
   X(RECOVER_LOCKS, recover_locks)                                                        \
   X(BLOCKED_FIRST, blocked_first)                                                        \
@@ -85,6 +86,42 @@
   X(FORGET_FAILURE, forget_failure)                                                      \
   X(FORGET_PROGRESS, forget_progress)                                                    \
   X(FORGET_TAGS, forget_tags)                                                            \
+  X(PENDING_ADD, pending_add)                                                            \
+  X(PENDING_LAST, pending_last)                                                          \
+  X(PENDING_MET, pending_met)                                                            \
+  X(PENDING_TAKE, pending_take)                                                          \
+  X(AFTER_STATE, after_state)                                                            \
+  X(AFTER_ADD, after_add)                                                                \
+  X(AFTER_FIRST, after_first)                                                            \
+  X(AFTER_TAKE, after_take)                                                              \
+  X(AFTER_DROP, after_drop)                                                              \
+  X(AFTER_ANY, after_any)                                                                \
+  X(AFTER_DEPS, after_deps)                                                              \
+  X(AFTER_OVER, after_over)                                                              \
+  X(AFTER_OF, after_of)                                                                  \
+  X(JOB_BATCH, job_batch)                                                                \
+  X(BATCH_ADD, batch_add)                                                                \
+  X(BATCH_GET, batch_get)                                                                \
+  X(BATCH_SET, batch_set)                                                                \
+  X(BATCH_CANCEL, batch_cancel)                                                          \
+  X(BATCH_DEPTH, batch_depth)                                                            \
+  X(BATCH_OF_PARENT, batch_of_parent)                                                    \
+  X(BATCH_FANS, batch_fans)                                                              \
+  X(BATCH_CANCELLING, batch_cancelling)                                                  \
+  X(BATCH_JOBS, batch_jobs)                                                              \
+  X(FOLLOWER_ADD, follower_add)                                                          \
+  X(FOLLOWER_GET, follower_get)                                                          \
+  X(FOLLOWER_TOLD, follower_told)                                                        \
+  X(CHILD_KEPT, child_kept)                                                              \
+  X(BATCH_OLD, batch_old)                                                                \
+  X(FORGET_BATCH, forget_batch)                                                          \
+  X(FORGET_FOLLOWERS, forget_followers)                                                  \
+  X(BATCH_VIEW, batch_view)                                                              \
+  X(BATCH_PAGE, batch_page)                                                              \
+  X(BATCH_FOLLOWERS, batch_followers)                                                    \
+  X(FAN_LAST, fan_last)                                                                  \
+  X(FAN_DEAD, fan_dead)                                                                  \
+  X(FAN_CHILDREN, fan_children)                                                          \
   X(FREE_PAGES, free_pages)                                                              \
   X(PAGES, pages)                                                                        \
   X(PAGE_SIZE, page_size)                                                                \

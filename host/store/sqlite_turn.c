@@ -72,6 +72,8 @@ static int (*const operations[])(struct sqlite_writer *, struct store_op *,
     [STORE_DEADLINES] = sqlite__deadlines,
     [STORE_PAUSE] = sqlite__pause,
     [STORE_EDIT] = sqlite__edit,
+    [STORE_BATCH] = sqlite__batch,
+    [STORE_BATCH_CANCEL] = sqlite__batch_cancel,
 };
 
 /* ---- marks inside of a turn ---- */
@@ -83,6 +85,8 @@ int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *
   mark->next_deadline = w->memory.next_deadline;
   mark->asked = w->memory.asked;
   mark->told = w->told.n;
+  mark->todo = w->graph.n;
+  mark->tallies = w->graph.tallies_n;
   return sqlite__run(&w->conn, SQL_SAVEPOINT, NO_ARGS, err) < 0 ? -1 : 0;
 }
 
@@ -106,6 +110,9 @@ void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark)
   w->memory.next_deadline = mark->next_deadline;
   w->memory.asked = mark->asked;
   sqlite__told_cut(&w->told, mark->told);
+  w->graph.n = mark->todo;
+  w->graph.tallies_n = mark->tallies;
+  w->graph.joined.id = 0;
 }
 
 /* ---- one operation ---- */
@@ -115,9 +122,11 @@ static bool may_fail(const struct store_op *op)
 {
   if (op->kind == STORE_ENQUEUE) {
     const struct store_enqueue *enqueue = (const struct store_enqueue *)op;
-    return enqueue->n > 1 || (enqueue->n == 1 && enqueue->jobs[0].tags);
+    const struct store_new *job = enqueue->jobs;
+    return enqueue->n > 1 ||
+           (enqueue->n == 1 && (job->tags || job->n_after || job->batch));
   }
-  return op->kind == STORE_EXEC || op->kind == STORE_SCHEMA;
+  return op->kind == STORE_BATCH || op->kind == STORE_EXEC || op->kind == STORE_SCHEMA;
 }
 
 static void set_failed(struct store_op *op, const struct err *err)
@@ -231,10 +240,15 @@ static int try_turn(struct turn *t, struct err *err)
   if (sqlite__run(c, SQL_BEGIN, NO_ARGS, err) < 0)
     return BROKE;
   int rc = RAN;
-  for (int phase = FINISHES; phase < PHASES && rc == RAN; phase++)
+  for (int phase = FINISHES; phase < PHASES && rc == RAN; phase++) {
+    if (phase == CLAIMS && sqlite__graph_settle(t->w, err) < 0)
+      return BROKE;
     rc = run_phase(t, (enum phase)phase, err);
+  }
   if (rc != RAN)
     return rc;
+  if (sqlite__graph_settle(t->w, err) < 0 || sqlite__graph_save(t->w, err) < 0)
+    return BROKE;
   if (save_memory(t, err) < 0 || sqlite__run(c, SQL_COMMIT, NO_ARGS, err) < 0)
     return BROKE;
   return RAN;
@@ -295,6 +309,7 @@ static void roll_back(struct turn *t)
   sqlite__told_cut(&w->told, 0);
   w->pauses.known = false;
   w->memory = t->before;
+  sqlite__graph_back(w);
 }
 
 /* Without SQL of scripts, so that a turn has at most one slow failure. */
@@ -322,6 +337,7 @@ static void run_turn(struct turn *t)
   w->now = clock_steady_ms();
   w->memory.names = w->names.n;
   w->types_before = w->memory.types;
+  sqlite__graph_begin(w);
   t->before = w->memory;
   int rc = try_turn(t, &err);
   while (rc == FELL) {
@@ -329,6 +345,7 @@ static void run_turn(struct turn *t)
     play_again(t);
     rc = try_turn(t, &err);
   }
+  w->graph.stuck = rc == BROKE;
   if (rc == BROKE) {
     roll_back(t);
     fail_all(t, &err);
@@ -345,11 +362,13 @@ static size_t rows_of(const struct store_op *op)
 {
   if (op->kind == STORE_ENQUEUE)
     return ((const struct store_enqueue *)op)->n;
+  if (op->kind == STORE_BATCH)
+    return ((const struct store_batch *)op)->n;
   if (op->kind == STORE_CLAIM)
     return ((const struct store_claim *)op)->max;
   if (op->kind == STORE_FINISH) {
     const struct store_finish *finish = (const struct store_finish *)op;
-    return 1 + finish->n_children + finish->n_writes;
+    return 1 + finish->n_children + finish->n_writes + (finish->fan ? finish->fan->n : 0);
   }
   if (op->kind == STORE_LOG_WRITE)
     return ((const struct store_log_write *)op)->n;
@@ -398,6 +417,7 @@ static void hand_back(struct sqlite *store, struct turn *t)
   sqlite__told_move(&store->told, &store->writer.told);
   store->next_due = store->writer.memory.next_due;
   store->next_deadline = store->writer.memory.next_deadline;
+  store->came_back = store->came_back || store->writer.graph.begun > 0;
   uv_cond_signal(&store->to_deliver);
   uv_async_send(store->wake);
 }
@@ -408,7 +428,7 @@ static void turn(struct sqlite *store)
   uv_mutex_lock(&store->lock);
   fill(&t, &store->writes);
   uv_mutex_unlock(&store->lock);
-  if (t.n == 0)
+  if (t.n == 0 && !sqlite__graph_waits(t.w))
     return;
   if (t.w->broken.code[0])
     fail_all(&t, &t.w->broken);
@@ -423,6 +443,7 @@ static void turn(struct sqlite *store)
 static bool has_work(const struct sqlite *store)
 {
   return store->writes.first || store->begins.first || store->statements.first ||
+         (!store->stopping && sqlite__graph_waits(&store->writer)) ||
          (!store->stopping && sqlite__backup_copies(store));
 }
 
@@ -476,7 +497,7 @@ int sqlite__writer_open(struct sqlite *store, struct err *err)
       sqlite__number(c, SQL_DEADLINE_NEXT, NO_ARGS, 0, &w->memory.next_deadline, err) <
           0 ||
       sqlite__number(c, SQL_CANCEL_COUNT, NO_ARGS, 0, &w->memory.asked, err) < 0 ||
-      sqlite__logs_load(w, err) < 0)
+      sqlite__logs_load(w, err) < 0 || sqlite__graph_load(w, err) < 0)
     return -1;
   store->next_due = w->memory.next_due;
   store->next_deadline = w->memory.next_deadline;
@@ -489,5 +510,6 @@ void sqlite__writer_close(struct sqlite_writer *w)
   sqlite__names_fini(&w->names);
   sqlite__told_fini(&w->told);
   sqlite__pauses_fini(&w->pauses);
+  sqlite__graph_fini(w);
   free(w->memory.types);
 }

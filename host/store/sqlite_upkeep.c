@@ -17,6 +17,16 @@
 
 /* ---- recovery and types ---- */
 
+static int end_lost(struct sqlite_writer *w, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_RECOVER_LOST, NO_ARGS);
+  int rc = sqlite__next(c, s, err);
+  for (; rc > 0; rc = sqlite__next(c, s, err))
+    sqlite__over(w, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), STORE_DEAD);
+  return rc;
+}
+
 int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct store_recover *recover = (struct store_recover *)op;
@@ -30,7 +40,7 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
                   ARGS(arg_int(w->now), arg_text(OUTCOME_UNKNOWN)), err) < 0)
     return -1;
   recover->lost = sqlite__run(c, SQL_RECOVER_DEAD, ARGS(arg_int(w->now)), err);
-  if (recover->lost < 0)
+  if (recover->lost < 0 || (recover->lost > 0 && end_lost(w, err) < 0))
     return -1;
   if (sqlite__run(c, SQL_RECOVER_CLEAR, NO_ARGS, err) < 0)
     return -1;
@@ -165,6 +175,8 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
       .lease = sqlite3_column_int64(s, 2),
       .seq = w->memory.next++,
   };
+  sqlite__back(w, id, sqlite3_column_int64(s, 3),
+               sqlite3_column_int(s, 4) ? STORE_DEAD : STORE_CANCELLED);
   sqlite__stop(s);
   if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0)

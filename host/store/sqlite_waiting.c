@@ -77,5 +77,7 @@ int sqlite__take_waiting(struct sqlite_writer *w, int64_t id, struct sqlite_wait
     rc = take_scheduled(w, id, out, err);
   if (rc == 0)
     rc = take_blocked(w, id, out, err);
+  if (rc == 0)
+    rc = sqlite__take_pending(w, id, out, err);
   return rc;
 }

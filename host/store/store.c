@@ -99,6 +99,12 @@ void store_unwatch(struct store *store, struct store_watch *watch)
     }
 }
 
+void store_watch_ready(struct store *store, void (*ready)(void *arg), void *arg)
+{
+  store->ready = ready;
+  store->ready_arg = arg;
+}
+
 /* The operation is gone after its `done`. */
 void store__done(struct store *store, struct store_op *op)
 {
@@ -159,6 +165,10 @@ void store_op_fini(struct store_op *op)
     check_fini((struct store_check *)op);
   else if (op->kind == STORE_JOB)
     buf_fini(&((struct store_get *)op)->json);
+  else if (op->kind == STORE_BATCHES)
+    buf_fini(&((struct store_batches *)op)->items);
+  else if (op->kind == STORE_CHILDREN)
+    buf_fini(&((struct store_children *)op)->items);
   else if (op->kind == STORE_JOBS)
     buf_fini(&((struct store_list *)op)->items);
   else if (op->kind == STORE_QUEUES)

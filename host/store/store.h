@@ -52,6 +52,8 @@ enum store_kind {
   STORE_DEADLINES,
   STORE_PAUSE,
   STORE_EDIT,
+  STORE_BATCH,
+  STORE_BATCH_CANCEL,
   /* a transaction of a script */
   STORE_TX_BEGIN,
   STORE_TX_SQL,
@@ -69,6 +71,8 @@ enum store_kind {
   STORE_LOG,
   STORE_LOGS,
   STORE_SPACE,
+  STORE_BATCHES,
+  STORE_CHILDREN,
   /* reads that take long */
   STORE_CHECK,
   STORE_CHECKPOINT,
@@ -138,15 +142,84 @@ struct store_new {
   int64_t parent;      /* the job that enqueued it, or 0 */
   int priority;        /* smaller runs first */
   int max_retries;
+  /* What must end before it may run: ids of jobs, and -k for the k-th job in front of it
+   * in the same list. When one of them ends otherwise than completed it is cancelled with
+   * code "dependency_failed", unless it runs `after_any` end. delay_ms counts from then
+   * on. Children wait for each other only. Errors: "no_such_job", "circular_wait". */
+  const int64_t *after;
+  size_t n_after;
+  bool after_any;
+
+  /* The batch that it joins, or 0: to one that is cancelled it comes cancelled. Errors:
+   * "no_such_batch", "batch_ended". */
+  int64_t batch;
+
   const struct store_unique *unique; /* NULL: there is no other like it */
-  int64_t id;                        /* out */
-  bool duplicate;                    /* out: the id is that of a job that was there */
+
+  int64_t id;     /* out */
+  bool duplicate; /* out: the id is that of a job that was there */
+  bool refused;   /* out: this one is why the operation failed */
 };
 
 struct store_enqueue {
   struct store_op op;
   struct store_new *jobs;
   size_t n; /* all of them or none */
+};
+
+/* ---- batches: jobs that are looked at as one ---- */
+
+enum store_batch_event {
+  STORE_BATCH_SUCCESS,  /* all are completed */
+  STORE_BATCH_COMPLETE, /* all have ended in whatever way */
+  STORE_BATCH_DEATH,    /* the first one is dead */
+  STORE_BATCH_EVENTS
+};
+
+/* All of the jobs or none. At each event the job that follows it is enqueued, once; it
+ * knows its batch, and is no part of it. A dead job that is retried is one that has not
+ * ended: then the batch goes on. */
+struct store_batch {
+  struct store_op op;
+  const char *name;      /* or NULL */
+  const char *workspace; /* NULL: "default" */
+  struct store_new *jobs;
+  size_t n;
+  const struct store_new *followers[STORE_BATCH_EVENTS]; /* NULL: none */
+  size_t at_most; /* so many are let go at a time, the others are pending; 0: no bound */
+  int64_t id;     /* out */
+};
+
+/* Jobs of it that wait are cancelled (code "batch_cancelled"), in this turn or in those
+ * that follow. One that has ended stays as it is. */
+struct store_batch_cancel {
+  struct store_op op;
+  int64_t id;
+  bool found;   /* out */
+  bool running; /* out: it had not ended */
+};
+
+/* One batch, or a page of them, newest first, as JSON in the shape of the API. Children
+ * of a job (STORE_FAN_OUT) are a batch that is given by its id only. */
+struct store_batches {
+  struct store_op op;
+  int64_t id;       /* 0: a page */
+  int64_t before;   /* of a page: ids below this one; 0: from the newest */
+  int64_t limit;    /* 1 to 1000 */
+  struct buf items; /* out: a JSON array, or the object of the one; len 0: not there */
+  int64_t next;     /* out: `before` of the next page, 0 at the end */
+};
+
+/* What a job's last fan-out came to: [{id,type,state,result,error}], in order. */
+struct store_children {
+  struct store_op op;
+  int64_t id;         /* of the parent */
+  int64_t after;      /* children behind this one; 0: from the first */
+  bool found;         /* out: it has fanned out */
+  bool failed;        /* out: one is dead, which is to be the parent's failure */
+  int64_t first_dead; /* out: which, or 0 when none is any more */
+  struct buf items;   /* out: a JSON array, of about 1 MB at most */
+  int64_t next;       /* out: `after` of the next part, 0 at the end */
 };
 
 /* A job as it is claimed. Strings live as long as the operation. */
@@ -165,6 +238,7 @@ struct store_job {
   const char *trace;      /* or NULL: trace_of_job(id) */
   const char *payload;
   size_t payload_len;
+  int64_t batch; /* that it belongs to or follows, or 0 */
 };
 
 /* Takes up to max jobs, and about 8 MB of them, in order of (priority, sequence), queues
@@ -199,6 +273,18 @@ enum store_outcome {
   STORE_SNOOZE,  /* comes back after delay_ms; nothing is counted */
   STORE_RELEASE, /* never began: back to its old place in the queue */
   STORE_RESCUE,  /* lost through no fault of its own: back to its place, rescues + 1 */
+  STORE_FAN_OUT, /* with effects: pending, and back in its place when its fan has ended */
+};
+
+/* The children that a job waits for. They are a batch; so is what they fan out in turn.
+ * With the job that waits they are cancelled. Error: "fan_out_too_deep". */
+#define STORE_FAN_DEPTH 16
+
+struct store_fan {
+  struct store_new *jobs;
+  size_t n;
+  size_t at_most;     /* as of a batch */
+  bool fail_on_death; /* with the first that is dead, those that wait are cancelled */
 };
 
 /* A claim that was told to end (STORE_CANCEL) ends the job as it was asked, whatever its
@@ -227,10 +313,11 @@ struct store_finish {
   const char *worker;         /* who ran it, for the history; NULL: nobody */
   const char *result;         /* OK: JSON text */
   const char *error;          /* RETRY, FAIL, RESCUE: JSON object {code,message,...} */
-  struct store_write *writes; /* OK: run as the scripts' SQL, in order */
+  struct store_write *writes; /* OK, FAN_OUT: run as the scripts' SQL, in order */
   size_t n_writes;
-  struct store_new *children; /* OK: enqueued with the finish */
+  struct store_new *children; /* OK, FAN_OUT: enqueued with the finish */
   size_t n_children;
+  const struct store_fan *fan; /* FAN_OUT */
 };
 
 /* At start: what this host ran before it died goes back to its place, uncounted; jobs
@@ -261,6 +348,8 @@ struct store_filter {
   size_t n_ids;
   const char *tag;
   const char *search;   /* part of the payload or of the last error's message */
+  int64_t batch;        /* jobs that belong to it; 0: any */
+  int64_t parent;       /* jobs that it enqueued; 0: any */
   int64_t since, until; /* created_at in [since, until); 0: open */
 };
 
@@ -662,6 +751,8 @@ struct store {
   int64_t (*now)(void);        /* the store's clock, which does not go back */
   uv_prepare_t *flusher;       /* store.c's */
   struct store_watch *watches; /* the same */
+  void (*ready)(void *arg);    /* see store_watch_ready */
+  void *ready_arg;
 };
 
 extern const struct store_backend store_sqlite;
@@ -683,6 +774,10 @@ void store_submit(struct store *store, struct store_op *op);
 
 void store_watch(struct store *store, struct store_watch *watch);
 void store_unwatch(struct store *store, struct store_watch *watch);
+
+/* Somebody who wants to know when jobs became ready in no operation's turn: what many
+ * jobs waited for is over, and they come back step by step. On the loop; NULL: nobody. */
+void store_watch_ready(struct store *store, void (*ready)(void *arg), void *arg);
 
 /* For backends: an operation is over, and its submitter is told. */
 void store__done(struct store *store, struct store_op *op);

@@ -106,6 +106,7 @@ static void put_middle(struct buf *b, const struct view_job *job)
   put_text(b, "workspace", job->workspace);
   put_trace(b, job);
   put_id(b, "parent_id", job->parent);
+  put_id(b, "batch_id", job->batch);
   put_int(b, "max_retries", job->max_retries);
   put_int(b, "retry_count", job->retry_count);
   put_int(b, "attempt", job->retry_count + 1);
@@ -157,6 +158,7 @@ void view_begin(struct buf *b, const struct view_job *job)
   put_head(b, job);
   put_json(b, "payload", job->payload, "null");
   put_middle(b, job);
+  put_json(b, "after", job->after, "[]");
   put_progress(b, job, true);
   put_json(b, "result", job->result, "null");
   put_json(b, "error", job->error, "null");
@@ -188,6 +190,56 @@ void view_edits(struct buf *b)
 
 void view_end(struct buf *b)
 {
+  buf_putc(b, '}');
+}
+
+/* ---- batches ---- */
+
+static const char *batch_state(const struct view_batch *batch)
+{
+  if (!batch->finished_at)
+    return batch->cancelling ? "cancelling" : "running";
+  if (batch->completed == batch->total)
+    return "completed";
+  return batch->cancelling ? "cancelled" : "failed";
+}
+
+void view_batch(struct buf *b, const struct view_batch *batch)
+{
+  int64_t ended = batch->completed + batch->dead + batch->cancelled;
+  buf_putc(b, '{');
+  put_id(b, "id", batch->id);
+  put_text(b, "name", batch->name);
+  put_name(b, "state");
+  buf_printf(b, "\"%s\"", batch_state(batch));
+  put_text(b, "workspace", batch->workspace);
+  put_id(b, "parent_id", batch->parent);
+  put_int(b, "total", batch->total);
+  put_int(b, "completed", batch->completed);
+  put_int(b, "dead", batch->dead);
+  put_int(b, "cancelled", batch->cancelled);
+  put_name(b, "percent");
+  int64_t tenths = batch->total ? ended * 1000 / batch->total : 1000;
+  buf_printf(b, "%.15g", (double)tenths / 10.0); /* 100 only when all have ended */
+  put_time(b, "at_most", batch->at_most);
+  put_time(b, "created_at", batch->created_at);
+  put_time(b, "finished_at", batch->finished_at);
+  put_name(b, "followers");
+  buf_putc(b, '{');
+  if (batch->followers.data)
+    buf_append(b, batch->followers.data, batch->followers.len);
+  buf_puts(b, "}}");
+}
+
+void view_child(struct buf *b, const struct view_child *child)
+{
+  buf_putc(b, '{');
+  put_id(b, "id", child->id);
+  put_text(b, "type", child->type);
+  put_name(b, "state");
+  buf_printf(b, "\"%s\"", store_state_names[child->state]);
+  put_json(b, "result", child->result, "null");
+  put_json(b, "error", child->error, "null");
   buf_putc(b, '}');
 }
 

@@ -19,6 +19,8 @@ struct view_job {
   struct view_text trace; /* absent: made of the id */
   struct view_text tags;  /* JSON */
   int priority, max_retries, retry_count, rescues;
+  int64_t batch;          /* that it belongs to or follows, 0: null */
+  struct view_text after; /* PENDING, of one in full: JSON */
   int64_t parent, created_at, run_at, began_at, finished_at; /* 0: null */
   const char *waiting_for; /* what keeps it back: "task", "resume", or NULL */
   int64_t deadline;        /* 0: null */
@@ -34,6 +36,20 @@ struct view_attempt {
   const char *state; /* "failed", "rescued", "completed", "running", "cancelled" */
   int64_t began_at, ended_at;
   struct view_text worker, error; /* error: JSON */
+};
+
+struct view_batch {
+  int64_t id, parent, total, completed, dead, cancelled, at_most;
+  bool cancelling;
+  int64_t created_at, finished_at;
+  struct view_text name, workspace;
+  struct view_text followers; /* JSON, members of an object */
+};
+
+struct view_child {
+  int64_t id;
+  enum store_state state;
+  struct view_text type, result, error; /* JSON but for the type */
 };
 
 struct view_log {
@@ -57,5 +73,8 @@ void view_begin(struct buf *b, const struct view_job *job);
 void view_attempt(struct buf *b, const struct view_attempt *attempt);
 void view_edits(struct buf *b); /* what was done to it follows, as a JSON array */
 void view_end(struct buf *b);   /* behind that */
+
+void view_batch(struct buf *b, const struct view_batch *batch);
+void view_child(struct buf *b, const struct view_child *child);
 
 #endif

@@ -68,6 +68,7 @@ static void send_job(struct worker *w, uint32_t cell, const struct store_job *jo
                           .retry_count = (uint32_t)job->retry_count,
                           .max_retries = (uint32_t)job->max_retries,
                           .created_at = job->created_at,
+                          .batch = job->batch,
                           .type = text_of(job->type),
                           .queue = text_of(job->queue),
                           .workspace = text_of(job->workspace),
@@ -213,9 +214,10 @@ static const char bad_effects[] =
     "{\"code\":\"bad_effects\",\"message\":\"its writes and child jobs did not arrive "
     "whole\"}";
 
-static void complete(struct worker *w, struct queue_end *end,
-                     const struct message_done *m)
+static void end_with_effects(struct worker *w, struct queue_end *end,
+                             const struct message_done *m)
 {
+  const struct catalog *catalog = w->generation->catalog;
   json_t *effects = NULL;
   if (m->effects.data)
     effects = jx_parse(m->effects.data, m->effects.len, NULL);
@@ -225,8 +227,10 @@ static void complete(struct worker *w, struct queue_end *end,
   if (m->effects.data && !effects) {
     end->error = bad_effects;
     queue_failed(w->pool->queue, end);
+  } else if (m->outcome == MESSAGE_FANNED_OUT) {
+    queue_fanned_out(w->pool->queue, catalog, end);
   } else {
-    queue_completed(w->pool->queue, w->generation->catalog, end);
+    queue_completed(w->pool->queue, catalog, end);
   }
   json_decref(effects);
 }
@@ -240,7 +244,8 @@ static void end_flight(struct worker *w, const struct message_done *m)
   dispatch__end(w, m->cell, &end);
   switch (m->outcome) {
   case MESSAGE_COMPLETED:
-    complete(w, &end, m);
+  case MESSAGE_FANNED_OUT:
+    end_with_effects(w, &end, m);
     break;
   case MESSAGE_FAILED:
     queue_failed(q, &end);

@@ -100,6 +100,10 @@ static const struct {
   void (*serve)(struct request *r);
 } verbs[] = {
     {"enqueue", request__enqueue},
+    {"batch", request__batch},
+    {"batch_get", request__batch_get},
+    {"batch_cancel", request__batch_cancel},
+    {"children", request__children},
     {"query", request__query},
     {"exec", request__exec},
     {"tx_begin", request__tx_begin},

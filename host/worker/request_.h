@@ -31,6 +31,9 @@ struct request {
       struct store_bulk op; /* of this one job */
       int64_t id;
     } cancel;
+    struct store_batches batches;
+    struct store_batch_cancel batch_cancel;
+    struct store_children children;
   } u;
 };
 
@@ -60,6 +63,11 @@ void request__progress(struct request *r);
 /* request_control.c */
 void request__cancel(struct request *r);
 void request__pause(struct request *r);
+/* request_batch.c */
+void request__batch(struct request *r);
+void request__batch_get(struct request *r);
+void request__batch_cancel(struct request *r);
+void request__children(struct request *r);
 
 /* request_sql.c */
 void request__query(struct request *r);

@@ -13,6 +13,7 @@
 #include "store/cases_cancel.h"
 #include "store/cases_control.h"
 #include "store/cases_finish.h"
+#include "store/cases_graph.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
 #include "store/cases_lock.h"
@@ -42,6 +43,15 @@ static const struct {
     {"sqlite-loses-blocked", "sqlite:", "blocked_first",
      "select queue, priority, turn, seq, id, lease, retry_count, rescues, held "
      "from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 limit ?4 - 4990"},
+    {"sqlite-waits-for-one-only", "sqlite:", "pending_last",
+     "delete from candy_pending where id = ?1 returning queue, priority, turn, seq, "
+     "lease, "
+     "retry_count, rescues, held, run_at, delay"},
+    {"sqlite-forgets-children-early", "sqlite:", "child_kept",
+     "select 1 where ?1 > ?2 + ?1"},
+    {"sqlite-lets-all-go", "sqlite:", "batch_jobs",
+     "select id from candy_job where batch = ?1 and id > ?2 and ?3 > 0 order by id limit "
+     "9"},
     {"sqlite-claims-twice", "sqlite:", "ready_take",
      "delete from candy_ready where queue = ?1 and priority = ?2 and turn = ?3 and "
      "seq >= ?4 and seq < ?5"},
@@ -193,6 +203,30 @@ static const struct {
     CASE(scripts_leave_the_log_alone),
     CASE(log_watches),
     CASE(traces),
+    CASE(jobs_wait_for_others),
+    CASE(a_waiting_job_keeps_its_place),
+    CASE(what_has_ended_counts),
+    CASE(delays_begin_behind_dependencies),
+    CASE(a_list_that_is_a_graph),
+    CASE(a_long_line_is_cancelled),
+    CASE(many_wait_for_one),
+    CASE(lost_jobs_cancel_what_waits),
+    CASE(a_batch_and_what_follows_it),
+    CASE(an_empty_batch_has_ended),
+    CASE(jobs_join_their_batch),
+    CASE(refused_finishes_are_not_counted),
+    CASE(a_batch_lets_go_so_many),
+    CASE(a_batch_is_cancelled),
+    CASE(lists_of_batches),
+    CASE(a_parent_waits_for_its_children),
+    CASE(children_run_so_many_at_once),
+    CASE(no_children_at_all),
+    CASE(a_dead_child_fails_the_fan),
+    CASE(children_wait_for_each_other_only),
+    CASE(fans_within_fans),
+    CASE(children_are_cancelled_with_their_parent),
+    CASE(children_survive_a_restart),
+    CASE(retention_of_batches),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

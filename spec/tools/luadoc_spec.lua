@@ -96,7 +96,7 @@ describe("a worker", function()
   end)
 
   it("has each field and method of a job", function()
-    local unset = { key = true, checkpoint = true }
+    local unset = { key = true, checkpoint = true, batch = true }
     for _, name in ipairs(fields_of("candy.Job")) do
       assert.are.equal(tostring(not unset[name]), eval(
         "local _, job = ... return job." .. name .. " ~= nil"), name)
@@ -121,6 +121,8 @@ describe("a worker", function()
     ["candy.KvSetOptions"] = 'candy.kv.set("x", 1, { nonsense = 1 })',
     ["candy.KvAddOptions"] = 'candy.kv.add("x", 1, { nonsense = 1 })',
     ["candy.KvDeleteOptions"] = 'candy.kv.delete("x", { nonsense = 1 })',
+    ["candy.BatchOptions"] = "candy.batch({ nonsense = 1 })",
+    ["candy.FanOptions"] = "({...})[2]:fan_out({}, { nonsense = 1 })",
     ["candy.LogSearch"] = "candy.log.search({ nonsense = 1 })",
     ["candy.SealOptions"] = 'candy.crypto.seal("x", { nonsense = 1 })',
     ["candy.KvListOptions"] = 'candy.kv.list("x", { nonsense = 1 })',

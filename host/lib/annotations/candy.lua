@@ -62,6 +62,7 @@ function Task:enqueue(payload, opts) end
 ---@field tags string[]  as they were given
 ---@field workspace string  "default", until there are others
 ---@field created_at integer  when it was enqueued, in milliseconds since 1970
+---@field batch string?  the batch that it belongs to, or that it follows
 ---@field trace_id string  shared with the jobs that it enqueues, and found in the log
 ---@field checkpoint any  what job:save of an earlier attempt kept; nil at first
 ---@field log candy.log  as candy.log
@@ -126,6 +127,61 @@ function Job:cancelled() end
 --- Says that the job lives, where its task has a `heartbeat`. It costs next to nothing.
 function Job:heartbeat() end
 
+--- `return job:fan_out(jobs)`: enqueue children and wait for them. The job takes up no
+--- worker meanwhile and counts no attempt; it runs again when all of them have ended, in
+--- whatever way, and finds them in job:children. What job:write and job:enqueue collected
+--- is done now, in the same transaction.
+---
+--- ```lua
+--- -- scripts/pages.lua
+--- local candy = require("candy")
+---
+--- candy.task("page", { payload = { n = "integer" } }, function(job)
+---   return job.payload.n * 10
+--- end)
+---
+--- candy.task("book", { payload = { pages = "integer" } }, function(job)
+---   local children = job:children()
+---   if not children then
+---     local pages = {}
+---     for n = 1, job.payload.pages do
+---       pages[n] = { type = "page", payload = { n = n } }
+---     end
+---     return job:fan_out(pages, { at_most = 8 })
+---   end
+---   local sum = 0
+---   for _, child in ipairs(children) do
+---     sum = sum + (child.result or 0)
+---   end
+---   return sum
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue book '{"pages":4}' --wait
+--- 100
+--- ```
+---@param jobs candy.NewJob[]  at most 10,000
+---@param opts candy.FanOptions?
+---@return any  what the task's function has to return
+function Job:fan_out(jobs, opts) end
+
+--- What the children of the last job:fan_out came to, in their order; nil when there was
+--- none yet. What keeps it from telling is raised.
+---@return candy.Child[]?
+function Job:children() end
+
+---@class candy.FanOptions
+---@field at_most integer?  how many of the children run at a time
+---@field fail_on_death boolean?  true: when a child is dead, those that wait are cancelled, and job:children raises, which is the end of this job too
+
+---@class candy.Child
+---@field id string
+---@field type string
+---@field state string  completed, dead or cancelled
+---@field result any  of a completed one
+---@field error table?  of another one: code and message
+
 --- What went wrong.
 ---@class candy.Error
 ---@field code string  a short name for programs: "version_conflict", "too_large"
@@ -174,6 +230,10 @@ function Job:heartbeat() end
 ---@field max_retries integer?  how often it is tried again; the task's by default
 ---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"), or a time (RFC 3339, or milliseconds since 1970); the task's by default
 ---@field unique boolean|string[]|candy.Unique|nil  which jobs are the same, as candy.task takes it, in place of all that the task says of that; false: none
+---@field after string|string[]|nil  ids of jobs that must complete first; or "#" and the `ref` of one in front of it in the same list
+---@field after_failure string?  what becomes of it when one of them does not complete: "cancel" (by default) or "run"
+---@field ref string?  a name for it, for those behind it in the same list
+---@field batch string?  the id of the batch that it joins
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
@@ -290,6 +350,27 @@ function Response:close() end
 ---@field worker string?
 ---@field workspace string
 ---@field fields table?
+
+---@class candy.BatchOptions
+---@field jobs candy.NewJob[]  at most 50,000; none is a batch that has ended
+---@field name string?  for people
+---@field at_most integer?  so many of them are let go at a time; the others are pending
+---@field on_success candy.NewJob?  enqueued when all have completed
+---@field on_complete candy.NewJob?  enqueued when all have ended in whatever way
+---@field on_death candy.NewJob?  enqueued with the first that is dead
+
+---@class candy.Batch
+---@field id string
+---@field name string?
+---@field state string  running, completed, failed, cancelling or cancelled
+---@field total integer  how many jobs it has
+---@field completed integer
+---@field dead integer
+---@field cancelled integer
+---@field percent number  how many have ended
+---@field created_at integer  in milliseconds since 1970
+---@field finished_at integer?
+---@field followers table  on_success, on_complete, on_death: type, and id once enqueued
 
 ---@class candy.CronOptions
 ---@field tz string?  a name such as "Europe/Berlin"; UTC by default
@@ -471,6 +552,10 @@ function Program:kill(grace) end
 
 ---@class candy
 local candy = {}
+
+---@class candy.batch
+---@overload fun(order: candy.BatchOptions): string?
+candy.batch = {}
 
 ---@class candy.crypto
 candy.crypto = {}
@@ -681,6 +766,16 @@ function candy.kv.list(prefix, opts) end
 function candy.queue.push(task, payload, opts) end
 
 --- Enqueues many jobs, all of them or none.
+---
+--- With `ref` and `after` a whole graph of jobs goes in at once:
+---
+--- ```lua
+--- candy.queue.push_many({
+---   { type = "fetch", ref = "a" },
+---   { type = "fetch", ref = "b" },
+---   { type = "join", after = { "#a", "#b" } },
+--- })
+--- ```
 ---@param jobs candy.NewJob[]
 ---@return string[]? ids  an id for each, in their order; duplicates[i]: the i-th is that of a job that was there, or stands before it in the list
 ---@return candy.Error? err
@@ -878,6 +973,29 @@ function candy.time.format(ms) end
 ---@return integer? ms  code `bad_time`
 ---@return candy.Error? err
 function candy.time.parse(text) end
+
+--- Enqueues jobs as a batch, all of them or none. `candy.batch(order)` is the same.
+---
+--- Each job that follows is enqueued once. It knows the batch as `job.batch`, and is no
+--- part of it. A running job of the batch adds to it by
+--- `job:enqueue(type, payload, { batch = job.batch })`: the batch cannot end in between.
+---@param order candy.BatchOptions
+---@return string? id
+---@return candy.Error? err
+function candy.batch.new(order) end
+
+--- Tells how far a batch is. Finished ones are kept as long as completed jobs are, those
+--- with dead jobs as long as these.
+---@param id string
+---@return candy.Batch? batch  code `no_such_batch`
+---@return candy.Error? err
+function candy.batch.get(id) end
+
+--- Cancels those of its jobs that wait.
+---@param id string
+---@return boolean? running  false: it had ended already; or code `no_such_batch`
+---@return candy.Error? err
+function candy.batch.cancel(id) end
 
 --- Declares when a task is due. Not run yet: it is checked, and listed by `candy crons`
 --- and GET /crons.

@@ -11,6 +11,7 @@ local wait = require("candy.wait")
 
 local candy = {
   all = fiber.all,
+  batch = require("candy.batch"),
   cron = cron.declare,
   crypto = require("candy.crypto"),
   db = require("candy.db"),

@@ -30,6 +30,7 @@ local errors = require("candy.error")
 local event = require("candy.event")
 local log = require("candy.log")
 local new_job = require("candy.new_job")
+local new_jobs = require("candy.new_jobs")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
@@ -45,6 +46,7 @@ local wait = require("candy.wait")
 ---@field tags string[]  as they were given
 ---@field workspace string  "default", until there are others
 ---@field created_at integer  when it was enqueued, in milliseconds since 1970
+---@field batch string?  the batch that it belongs to, or that it follows
 ---@field trace_id string  shared with the jobs that it enqueues, and found in the log
 ---@field checkpoint any  what job:save of an earlier attempt kept; nil at first
 ---@field log candy.log  as candy.log
@@ -181,6 +183,106 @@ end
 function methods.heartbeat(job)
   check_self(job, "job:heartbeat")
   core.job_beat(job)
+end
+
+local FAN_OPTIONS = {
+  at_most = options.integer(1, 10000),
+  fail_on_death = options.boolean,
+}
+
+---@class candy.FanOptions
+---@field at_most integer?  how many of the children run at a time
+---@field fail_on_death boolean?  true: when a child is dead, those that wait are
+---  cancelled, and job:children raises, which is the end of this job too
+
+---@class candy.Child
+---@field id string
+---@field type string
+---@field state string  completed, dead or cancelled
+---@field result any  of a completed one
+---@field error table?  of another one: code and message
+
+--- `return job:fan_out(jobs)`: enqueue children and wait for them. The job takes up no
+--- worker meanwhile and counts no attempt; it runs again when all of them have ended, in
+--- whatever way, and finds them in job:children. What job:write and job:enqueue collected
+--- is done now, in the same transaction.
+---
+--- ```lua
+--- -- scripts/pages.lua
+--- local candy = require("candy")
+---
+--- candy.task("page", { payload = { n = "integer" } }, function(job)
+---   return job.payload.n * 10
+--- end)
+---
+--- candy.task("book", { payload = { pages = "integer" } }, function(job)
+---   local children = job:children()
+---   if not children then
+---     local pages = {}
+---     for n = 1, job.payload.pages do
+---       pages[n] = { type = "page", payload = { n = n } }
+---     end
+---     return job:fan_out(pages, { at_most = 8 })
+---   end
+---   local sum = 0
+---   for _, child in ipairs(children) do
+---     sum = sum + (child.result or 0)
+---   end
+---   return sum
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue book '{"pages":4}' --wait
+--- 100
+--- ```
+---@param jobs candy.NewJob[]  at most 10,000
+---@param opts candy.FanOptions?
+---@return any  what the task's function has to return
+function methods.fan_out(job, jobs, opts)
+  check_self(job, "job:fan_out")
+  local fan = options.read("job:fan_out", opts, FAN_OPTIONS)
+  fan.jobs = new_jobs.list("job:fan_out", jobs)
+  if #fan.jobs > 10000 then
+    core.misuse("job:fan_out: a job has at most 10000 children at a time")
+  end
+  return core.job_fan_out(job, assert(core.encode(fan)))
+end
+
+local function check_children(part)
+  if part.failed then
+    error(errors.new({
+      code = "child_failed",
+      message = part.first_dead and ("its child %s is dead"):format(part.first_dead)
+        or "not all of its children have completed",
+      permanent = true,
+    }), 0)
+  end
+end
+
+--- What the children of the last job:fan_out came to, in their order; nil when there was
+--- none yet. What keeps it from telling is raised.
+---@return candy.Child[]?
+function methods.children(job)
+  check_self(job, "job:children")
+  if job.lease == 1 then
+    return nil -- it has never run before
+  end
+  local list, after = {}, nil
+  repeat
+    local part, err = wait.request("job:children", "children", { after = after })
+    if not part then
+      error(err, 0)
+    elseif not part.found then
+      return nil
+    end
+    check_children(part)
+    for _, child in ipairs(part.items) do
+      list[#list + 1] = child
+    end
+    after = part.next
+  until not after
+  return list
 end
 
 methods.log = log

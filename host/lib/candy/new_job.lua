@@ -4,7 +4,34 @@ local core = require("candy.core")
 local options = require("candy.options")
 local unique = require("candy.unique")
 
+local function dependencies(value)
+  local expected = "the id of a job, or a list of at most 1000 of them"
+  local list = type(value) == "table" and value or { value }
+  if #list > 1000 then
+    return nil, expected
+  end
+  local ids = core.array({})
+  for i, id in ipairs(list) do
+    if not options.label(id) then
+      return nil, expected
+    end
+    ids[i] = id
+  end
+  return ids
+end
+
+local function failure(value)
+  if value == "run" or value == "cancel" then
+    return value
+  end
+  return nil, '"cancel" or "run"'
+end
+
 local OPTIONS = {
+  after = dependencies,
+  after_failure = failure,
+  batch = options.label,
+  ref = options.label,
   delay = options.duration,
   run_at = options.time,
   priority = options.priority,

@@ -3,6 +3,7 @@ local core = require("candy.core")
 local errors = require("candy.error")
 local frozen = require("candy.frozen")
 local new_job = require("candy.new_job")
+local new_jobs = require("candy.new_jobs")
 local options = require("candy.options")
 local wait = require("candy.wait")
 
@@ -18,6 +19,12 @@ local wait = require("candy.wait")
 ---  or a time (RFC 3339, or milliseconds since 1970); the task's by default
 ---@field unique boolean|string[]|candy.Unique|nil  which jobs are the same, as candy.task
 ---  takes it, in place of all that the task says of that; false: none
+---@field after string|string[]|nil  ids of jobs that must complete first; or "#" and the
+---  `ref` of one in front of it in the same list
+---@field after_failure string?  what becomes of it when one of them does not complete:
+---  "cancel" (by default) or "run"
+---@field ref string?  a name for it, for those behind it in the same list
+---@field batch string?  the id of the batch that it joins
 
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
@@ -62,34 +69,24 @@ function queue.push(task, payload, opts)
   return ids[1], nil, duplicates[1] == true
 end
 
-local function parts(what, job)
-  if type(job) ~= "table" then
-    core.misuse(("%s: a job is a table such as { type = ..., payload = {...} }, not %s")
-      :format(what, options.show(job)))
-  end
-  local opts = {}
-  for name, value in pairs(job) do
-    if name ~= "type" and name ~= "payload" then
-      opts[name] = value
-    end
-  end
-  return job.type, job.payload, opts
-end
-
 --- Enqueues many jobs, all of them or none.
+---
+--- With `ref` and `after` a whole graph of jobs goes in at once:
+---
+--- ```lua
+--- candy.queue.push_many({
+---   { type = "fetch", ref = "a" },
+---   { type = "fetch", ref = "b" },
+---   { type = "join", after = { "#a", "#b" } },
+--- })
+--- ```
 ---@param jobs candy.NewJob[]
 ---@return string[]? ids, candy.Error? err, table<integer, boolean>? duplicates  an id
 ---  for each, in their order; duplicates[i]: the i-th is that of a job that was there, or
 ---  stands before it in the list
 function queue.push_many(jobs)
-  local what, specs = "candy.queue.push_many", {}
-  if type(jobs) ~= "table" then
-    core.misuse(("%s: the argument must be a list of jobs, not %s")
-      :format(what, options.show(jobs)))
-  end
-  for i, job in ipairs(jobs) do
-    specs[i] = new_job(what, parts(what, job))
-  end
+  local what = "candy.queue.push_many"
+  local specs = new_jobs.list(what, jobs)
   if #specs == 0 then
     return core.array({}), nil, {}
   end

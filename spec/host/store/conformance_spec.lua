@@ -49,6 +49,9 @@ describe("the store's conformance suite", function()
     },
     ["sqlite-gives-locks-to-the-last"] = { "locks_come_in_order_of_arrival" },
     ["sqlite-keeps-ended-leases"] = { "patience_and_lease_end_together" },
+    ["sqlite-waits-for-one-only"] = { "jobs_wait_for_others", "a_list_that_is_a_graph" },
+    ["sqlite-forgets-children-early"] = { "retention_of_batches" },
+    ["sqlite-lets-all-go"] = { "a_batch_lets_go_so_many" },
     ["sqlite-claims-twice"] = { "order", "twenty_thousand" },
   }
   for mutant, cases in pairs(mutants) do

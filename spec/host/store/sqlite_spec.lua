@@ -143,7 +143,8 @@ describe("the file of the SQLite store", function()
     for version = 1, 2 do
       os.remove(folder .. "/candy.db")
       older(version)
-      assert.same({ "recovered 1", "available 5", code = 0 }, store({ "recover", "count" }))
+      assert.same({ "recovered 1", "available 5", code = 0 },
+        store({ "recover", "count" }))
       assert.equal("3", shell("pragma user_version"))
       assert.equal("0", shell("select count(*) from orchestrator_logs"))
       assert.equal("1 0 1,2 0 9,4 0 4", shell("select group_concat(id || ' ' || turn "

@@ -48,7 +48,7 @@ static void a_job_in_full(void)
       "tags",        "key",      "workspace",  "parent_id", "max_retries", "retry_count",
       "attempt",     "rescues",  "created_at", "run_at",    "began_at",    "finished_at",
       "waiting_for", "progress", "result",     "error",     "attempts",    "trace_id",
-      "cancelling",  "deadline", "edits"};
+      "cancelling",  "deadline", "edits",      "batch_id",  "after"};
   int64_t id = add_one("t");
   json_t *job = job_of(id);
   CHECK_INT((int64_t)json_object_size(job), sizeof names / sizeof names[0]);

@@ -93,6 +93,86 @@ alter table candy_running_3 rename to candy_running;
 alter table candy_job add column turn integer not null default 0;
 alter table candy_job add column batch integer;
 
+-- ---- jobs that wait for others: sqlite_graph.c, sqlite_batch.c ----
+
+-- `unmet`: for how many things it still waits: one for each job in candy_after, one for
+-- its turn in a batch that lets go so many at a time, one for its children. Behind the
+-- last of them it takes its place, but not before run_at, nor until `delay` is over then.
+create table candy_pending (
+  id integer primary key,
+  unmet integer not null,
+  run_at integer not null,
+  delay integer not null,
+  queue integer not null,
+  priority integer not null,
+  turn integer not null,
+  seq integer not null,
+  lease integer not null,
+  retry_count integer not null,
+  rescues integer not null,
+  held integer not null
+);
+
+-- What has not ended yet, or only just now, and who waits for it. `anyhow`: whatever
+-- becomes of it.
+create table candy_after (
+  dep integer not null,
+  id integer not null,
+  anyhow integer not null,
+  primary key (dep, id)
+) without rowid;
+
+create index candy_after_by_id on candy_after (id, dep);
+
+-- candy_job.batch: the batch that the job belongs to, or, negative, the one that it follows.
+create index candy_job_by_batch on candy_job (batch, id) where batch is not null;
+
+-- `parent`: the job whose children it holds; null for a batch that is one by itself.
+-- `let_go` (with at_most): jobs up to this id were let go, and `active` of them have not
+-- ended. `due`: bits of what follows it and was not told yet (enum store_batch_event).
+create table candy_batch (
+  id integer primary key,
+  parent integer,
+  depth integer not null,
+  name text,
+  workspace integer not null,
+  created_at integer not null,
+  finished_at integer,
+  total integer not null,
+  completed integer not null,
+  dead integer not null,
+  cancelled integer not null,
+  at_most integer not null,
+  let_go integer not null,
+  active integer not null,
+  due integer not null,
+  fail_on_death integer not null,
+  cancelling integer not null
+);
+
+create index candy_batch_by_parent on candy_batch (parent, id) where parent is not null;
+create index candy_batch_by_end on candy_batch (finished_at)
+  where finished_at is not null;
+
+-- What is enqueued at an event of a batch; `job`: its id, once it was.
+create table candy_follower (
+  batch integer not null,
+  event integer not null,
+  job integer,
+  type integer not null,
+  queue integer not null,
+  priority integer not null,
+  max_retries integer not null,
+  delay integer not null,
+  run_at integer not null,
+  parent_id integer,
+  key text,
+  tags text,
+  trace text,
+  payload text not null,
+  primary key (batch, event)
+) without rowid;
+
 -- The lines of locks, in the order of arrival; the first of a line holds the lock. `due`
 -- is the end of its lease, or of its patience while it waits. Tokens are numbers of the
 -- store's sequence. Locks were values of candy_kv before, which have no holders any more.

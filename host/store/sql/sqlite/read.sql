@@ -7,6 +7,7 @@ case when d.id is not null then d.state
      when x.id is not null then 7
      when r.id is not null then 2
      when s.id is not null then s.state
+     when q.id is not null then 4
      else 1 end
 
 -- name: places
@@ -14,6 +15,7 @@ left join candy_done d on d.id = j.id
 left join candy_dead x on x.id = j.id
 left join candy_running r on r.id = j.id
 left join candy_scheduled s on s.id = j.id
+left join candy_pending q on q.id = j.id
 
 -- Where waiting jobs are in line, for what their rows carry.
 -- name: lines
@@ -32,6 +34,8 @@ and (:queues is null or j.queue in (
   where n.kind = 1 and n.name = e.value))
 and (:tag is null or exists (
   select 1 from candy_job_tag t where t.id = j.id and t.tag = :tag))
+and (:batch = 0 or j.batch = :batch)
+and (:parent = 0 or j.parent_id = :parent)
 and (:since = 0 or j.created_at >= :since)
 and (:until = 0 or j.created_at < :until)
 and (:search is null or j.payload like :search escape '\'
@@ -62,6 +66,16 @@ select id from candy_done
 -- name: source_dead
 select id from candy_dead
 
+-- name: source_pending
+select id from candy_pending
+
+-- name: source_batch
+select id from candy_job where batch = :batch
+
+-- A job is older than those that it enqueued.
+-- name: source_parent
+select id from candy_job where id > :parent and parent_id = :parent
+
 -- name: source_ids
 select distinct value as id from json_each(:ids)
 
@@ -77,12 +91,13 @@ j.priority as priority, j.key as key, j.tags as tags, j.parent_id as parent_id,
 j.max_retries as max_retries, j.trace as trace, j.created_at as created_at,
 coalesce(s.run_at, j.run_at) as run_at,
 coalesce(d.retry_count, x.retry_count, r.retry_count, s.retry_count, a.retry_count,
-  y.retry_count, 0) as retry_count,
-coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, y.rescues, 0)
+  y.retry_count, q.retry_count, 0) as retry_count,
+coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, y.rescues,
+  q.rescues, 0)
   as rescues,
 coalesce(d.began_at, x.began_at, r.claimed_at) as began_at,
 coalesce(d.finished_at, x.finished_at) as finished_at,
-d.worker as worker, a.kind as blocked_by,
+d.worker as worker, a.kind as blocked_by, abs(j.batch) as batch,
 p.id is not null as has_progress, p.percent as percent, p.message as message,
 case when d.state = 6 then d.result else
   (select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
@@ -134,6 +149,7 @@ select
   (select count(*) from (select 1 from candy_done where state = 6 limit 10000)),
   (select count(*) from (select 1 from candy_dead limit 10000)),
   (select count(*) from (select 1 from candy_blocked limit 10000)),
+  (select count(*) from (select 1 from candy_pending limit 10000)),
   (select count(*) from (select 1 from candy_blocked where kind = 0 limit 10000))
 
 -- The oldest of the next lane (queue and priority) behind the one that is given.

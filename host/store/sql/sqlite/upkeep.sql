@@ -19,6 +19,9 @@ insert into candy_failure (id, lease, outcome, attempt, began_at, ended_at, work
 insert into candy_dead (id, lease, retry_count, rescues, began_at, finished_at)
   select id, lease, retry_count, rescues, claimed_at, ?1 from candy_running where once
 
+-- name: recover_lost
+select id, batch from candy_running where once
+
 -- name: recover_clear
 delete from candy_running
 
@@ -38,7 +41,8 @@ delete from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 and priori
 
 -- What can be run again by hand: a dead or a cancelled job.
 -- name: ended_get
-select j.queue, j.priority, coalesce(x.lease, d.lease) from candy_job j
+select j.queue, j.priority, coalesce(x.lease, d.lease), j.batch,
+  x.id is not null from candy_job j
 left join candy_dead x on x.id = j.id
 left join candy_done d on d.id = j.id and d.state = 6
 where j.id = ?1 and coalesce(x.lease, d.lease) is not null

@@ -1,0 +1,38 @@
+/* The inside of the door, shared by its files. */
+#ifndef CANDY_QUEUE_DOOR_INSIDE_H
+#define CANDY_QUEUE_DOOR_INSIDE_H
+
+#include "queue/door.h"
+
+struct door { /* one request on its way in */
+  struct door_batch *batch;
+  const struct catalog *catalog;
+  const char *pointer;
+  struct store_new job;
+  json_t *payload;                  /* NULL when it is none */
+  const struct unique_rule *unique; /* the task's, or what the request says instead */
+};
+
+/* The request's field (a pointer within it) is wrong. */
+void door__problem(struct door *door, const char *field, const char *code,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* A request whose text this is. */
+void door__add_one(struct door_batch *batch, const struct catalog *catalog,
+                   const json_t *spec, struct json_span text, const char *pointer);
+
+/* The elements of an array; `prefix` is where it stands in what the caller sent. */
+void door__add_list(struct door_batch *batch, const struct catalog *catalog,
+                    const json_t *list, struct json_span text, const char *prefix);
+
+/* A request with the payload as a string of JSON text. */
+void door__add_spec(struct door_batch *batch, const struct catalog *catalog,
+                    const json_t *spec, const char *pointer);
+
+/* door_graph.c: fields of jobs that belong to others */
+void door__ref(struct door *door, const json_t *value);
+void door__after(struct door *door, const json_t *value);
+void door__after_failure(struct door *door, const json_t *value);
+void door__join(struct door *door, const json_t *value);
+
+#endif
