@@ -6,22 +6,38 @@ local statistics = require("bench.statistics")
 
 local CONNECTIONS = 4
 
--- name, the task's options as Lua, and what the i-th job is enqueued with as JSON.
+local function key_of(keys)
+  return function(i)
+    return (',"key":"account_%d"'):format(i % keys)
+  end
+end
+
+-- name, the options of the task and of its queue as Lua, and what the i-th job is
+-- enqueued with as JSON.
 local VARIANTS = {
   { name = "mixed priorities",
     enqueue = function(i) return (',"priority":%d'):format(i * 7 % 10) end },
   { name = "a key each of 1000",
-    enqueue = function(i) return (',"key":"account_%d"'):format(i % 1000) end },
+    enqueue = key_of(1000) },
+  { name = "8 at a time of each of 100 keys",
+    task = 'key = "{issue}", key_concurrency = 8', enqueue = key_of(100) },
+  { name = "strict order of each of 1000 keys",
+    task = 'key = "{issue}", order = "strict"', enqueue = key_of(1000) },
+  { name = "a rate", task = 'rate = "1000000/1s"' },
+  { name = "100 keys in turn", queue = "fair = true", enqueue = key_of(100) },
+  { name = "ageing", queue = 'ageing = "1m"' },
   { name = "uniqueness", task = "unique = true",
     enqueue = function(i) return (',"key":"thing_%d"'):format(i) end },
 }
 
 local function script(variant)
   return ([[
-require("candy").task("featured", { %s }, function()
+local candy = require("candy")
+candy.queue.declare("default", { %s })
+candy.task("featured", { %s }, function()
   return { ok = true }
 end)
-]]):format(variant.task or "")
+]]):format(variant.queue or "", variant.task or "")
 end
 
 -- Jobs a second, and how many were enqueued a second.

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "queue/limits.h"
 
 struct catalog {
   json_t *manifest; /* the tasks' strings live in it */
@@ -43,6 +44,10 @@ static int read_task(struct catalog *c, json_t *json,
   task->cancel_grace_ms = jx_int(json, "cancel_grace_ms", defaults->cancel_grace_ms);
   task->deadline_ms = jx_int(json, "deadline_ms", 0);
   task->rerun = jx_bool(json, "rerun", true);
+  task->key = jx_str(json, "key", NULL);
+  task->limit = limits_read(json, false);
+  task->key_limit = limits_read(json, true);
+  task->strict = strcmp(jx_str(json, "order", ""), "strict") == 0;
   task->unique = unique_of_manifest(json_object_get(json, "unique"), &c->memory);
   return read_schema(task, json, err);
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/schema.h"
 #include "queue/unique.h"
+#include "store/store.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,10 @@ struct catalog_task {
   int64_t cancel_grace_ms; /* how long it may go on when it was told to end */
   int64_t deadline_ms;     /* from enqueue to its end; 0: none */
   bool rerun;
-  bool handler;               /* of an event */
+  bool handler;    /* of an event */
+  const char *key; /* a pattern (queue/key.h), or NULL */
+  struct store_limit limit, key_limit;
+  bool strict;                /* jobs of one key one after the other */
   struct schema *schema;      /* NULL: any object */
   struct unique_rule *unique; /* NULL: no two jobs are the same */
 };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/trace.h"
+#include "queue/key.h"
 
 #define NAME_MAX_LEN 200
 #define TAGS_MAX     20
@@ -302,6 +303,33 @@ static void settle_unique(struct door *d)
     d->job.unique = unique_hash(d->unique, &d->job, d->payload, &d->batch->memory);
 }
 
+static void make_key(struct door *d, const char *pattern)
+{
+  const char *workspace = d->job.workspace ? d->job.workspace : "default";
+  struct buf key = {0}, pointer = {0};
+  struct err err;
+  if (key_make(&key, pattern, d->payload, workspace, &pointer, &err) < 0)
+    door__problem(d, pointer.data, err.code, "%s", err.text);
+  else
+    d->job.key = arena_copy(&d->batch->memory, key.data, key.len);
+  buf_fini(&key);
+  buf_fini(&pointer);
+}
+
+/* Once all fields are read: a key that was given wins. */
+static void apply_order(struct door *d, const struct catalog_task *task)
+{
+  const char *queue = task->queue ? task->queue : "default";
+  if (task->key && !d->job.key && json_is_object(d->payload))
+    make_key(d, task->key);
+  if (task->strict && d->job.queue && strcmp(d->job.queue, queue) != 0)
+    door__problem(
+        d, "/queue", "invalid",
+        "must be \"%s\", or be left out: jobs of this task run in strict order, which "
+        "there is in one queue alone",
+        queue);
+}
+
 static void keep(struct door_batch *b, const struct store_new *job)
 {
   if (b->n == b->cap) {
@@ -333,6 +361,8 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
     read_field(&d, name, value);
   if (d.job.run_at && d.job.delay_ms)
     door__problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
+  if (task)
+    apply_order(&d, task);
   if (d.unique && json_is_object(d.payload))
     settle_unique(&d);
   keep(b, &d.job);

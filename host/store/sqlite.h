@@ -52,6 +52,7 @@ struct sqlite_memory {
   int64_t next;               /* of the sequence */
   int64_t next_due;           /* the earliest run_at in candy_scheduled; 0: none */
   int64_t last_queue;         /* claims go on behind this one */
+  int64_t look_at;            /* when to look behind jobs that wait for slots; 0: never */
   int64_t swept;              /* expiry goes on behind this id */
   int64_t logs_last;          /* the newest line's id */
   int64_t logs_indexed;       /* how far the words of lines are in their index */
@@ -61,6 +62,7 @@ struct sqlite_memory {
   bool fans;                  /* candy_batch has rows with a parent */
   bool left;                  /* what was over left more to do than one turn takes */
   struct sqlite_types *types; /* NULL: nobody has named any */
+  struct sqlite_gates *gates; /* NULL: there are no policies */
   size_t names;
 };
 
@@ -133,8 +135,11 @@ struct sqlite_writer {
   struct sqlite_graph graph;
   int64_t now;                       /* of the turn, on the store's clock */
   struct sqlite_types *types_before; /* as they were when the turn began */
+  struct sqlite_gates *gates_before; /* the same */
   int64_t tx_last;                   /* the number of the last transaction of a script */
-  bool log_index_failed;             /* the last step did: the next one waits longer */
+  int64_t *found_at; /* by id of a queue's name - 1: when a claim found something there */
+  size_t found_n;
+  bool log_index_failed; /* the last step did: the next one waits longer */
   struct err broken; /* why the file cannot be trusted any more; code is empty: it can */
 };
 
@@ -171,6 +176,7 @@ struct sqlite_mark {
   size_t names, told;
   int64_t next_due, next_deadline, asked;
   size_t todo, tallies; /* of the graph */
+  size_t changes;       /* of gates */
 };
 
 int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *err);
@@ -186,7 +192,12 @@ int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *
 
 struct sqlite_place { /* of a job that waits or runs */
   int64_t id, queue, priority, turn, seq, lease, retry_count, rescues;
-  int64_t held; /* while it waits: the slots that it holds all the same */
+  int64_t held; /* while it waits: the slots that it holds all the same (sqlite_gate.h) */
+};
+
+struct sqlite_subject { /* what policies know a job by */
+  int64_t type, queue;
+  const char *key; /* or NULL */
 };
 
 /* A place that is not the job's first has seq other than id: it gets a new number of the
@@ -324,9 +335,15 @@ int sqlite__forget_batches(struct sqlite_writer *w, const struct store_expire *e
 
 /* ---- what keeps ready jobs back: sqlite_blocked.c ---- */
 
-enum sqlite_gate_kind {                   /* as candy_blocked has it */
-                        GATE_TYPE,        /* no host here runs it; scope: the type */
-                        GATE_PAUSED = 10, /* its type rests; scope: the type */
+enum sqlite_gate_kind {                       /* as candy_blocked has it */
+                        GATE_TYPE,            /* no host here runs it; scope: the type */
+                        GATE_QUEUE,           /* scope: a queue in strict order */
+                        GATE_QUEUE_KEY,       /* scope: the queue */
+                        GATE_TASK_KEY,        /* scope: the type */
+                        GATE_TASK,            /* scope: the type */
+                        GATE_QUEUE_KEY_ORDER, /* as QUEUE_KEY, in strict order */
+                        GATE_TASK_KEY_ORDER,  /* as TASK_KEY, in strict order */
+                        GATE_PAUSED = 10,     /* its type rests; scope: the type */
 };
 
 struct sqlite_gate_id {
@@ -341,6 +358,91 @@ int sqlite__block(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
  * many there were, or -1. */
 int64_t sqlite__unblock(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
                         int64_t max, struct err *err);
+
+/* The first one alone; 1, 0 when there is none, or -1. `take` takes the row that `first`
+ * found out of candy_blocked. */
+int sqlite__blocked_first(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                          struct sqlite_place *out, struct err *err);
+int sqlite__blocked_take(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                         const struct sqlite_place *p, struct err *err);
+
+/* Of a row of (queue, priority, turn, seq, id, lease, retry_count, rescues, held). */
+struct sqlite_place sqlite__blocked_place(sqlite3_stmt *s);
+
+/* ---- limits and strict order: sqlite_gate.h tells all of it ---- */
+
+#define SQLITE_HELD_ALL 4
+
+/* Without any, nothing of the rest needs to be called. */
+bool sqlite__has_policy(const struct sqlite_writer *w, int64_t type, int64_t queue);
+
+/* A ready job that has left candy_ready for running. True: it may run, and has all its
+ * slots; false: it must wait behind the gate `shut`, with place.held as it is then. */
+bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        struct sqlite_place *p, struct sqlite_gate_id *shut);
+
+/* How many of this queue may begin now. */
+int64_t sqlite__queue_room(struct sqlite_writer *w, int64_t queue);
+
+/* A job that ran does no more, and goes where it keeps its slots up to `held`; those who
+ * wait for the others are called. began_at: when it began at rates that forget that, 0:
+ * they don't. */
+int sqlite__leave_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        int64_t held, int64_t began_at, struct err *err);
+
+/* What a job keeps that will run again later: for strict order, else 0. */
+int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subject *s);
+
+/* A waiting job goes away for good, to another queue, or to another key: gives up the
+ * slots that it holds, and place.held is 0. Whoever takes a job by sqlite__take_waiting
+ * does this, or puts it back with its place's `held`. */
+int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
+                          struct err *err);
+
+/* Calls jobs behind gates that a rate kept shut until now. */
+int sqlite__open_gates(struct sqlite_writer *w, struct err *err);
+
+/* Policies have changed, and nothing may be claimed for the moment. */
+bool sqlite__gates_settling(const struct sqlite_writer *w);
+
+/* When the next of them opens, or claims are to look further; 0: never. */
+int64_t sqlite__gates_open_at(const struct sqlite_writer *w);
+
+/* candy_ready has one more of this place, or one less. */
+void sqlite__ready_changed(struct sqlite_writer *w, const struct sqlite_place *p, int by);
+
+/* STORE_TYPES: policies in place of those before, and everything counted anew. May
+ * return TURN_AGAIN. */
+int sqlite__set_policies(struct sqlite_writer *w, const struct store_types *op,
+                         struct err *err);
+int sqlite__count_again(struct sqlite_writer *w, struct err *err);
+
+/* Around a turn: before its commit; back to a mark or to its beginning; behind it. */
+int sqlite__gates_save(struct sqlite_writer *w, struct err *err);
+void sqlite__gates_undo(struct sqlite_writer *w, size_t changes);
+size_t sqlite__gates_mark(const struct sqlite_writer *w);
+void sqlite__gates_settle(struct sqlite_writer *w);
+void sqlite__gates_free(struct sqlite_gates **gates);
+
+/* ---- the order of a queue: sqlite_order.c ---- */
+
+/* Of a job that comes into its queue now: `priority` as it is in strict order, then the
+ * place's priority and turn. Without a policy nothing is changed. */
+int sqlite__ordered_priority(const struct sqlite_writer *w,
+                             const struct sqlite_subject *s, int priority);
+int sqlite__place_in_order(struct sqlite_writer *w, const struct sqlite_subject *s,
+                           struct sqlite_place *p, struct err *err);
+
+/* The same for one that came in before and comes into its queue anew. */
+int sqlite__place_again(struct sqlite_writer *w, struct sqlite_place *p, struct err *err);
+
+/* A place's priority; where its turn stands for it too, that of its job. */
+int sqlite__own_priority(struct sqlite_writer *w, const struct sqlite_place *p,
+                         int64_t *priority, struct err *err);
+
+/* A ready job that is to wait for a time instead: without slots, and with its own
+ * priority. */
+int sqlite__leave_line(struct sqlite_writer *w, struct sqlite_place *p, struct err *err);
 
 /* ---- control: sqlite_deadline.c, sqlite_pause.c, sqlite_edit.c ---- */
 

@@ -18,6 +18,52 @@ int sqlite__block(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
              : 0;
 }
 
+struct sqlite_place sqlite__blocked_place(sqlite3_stmt *s)
+{
+  return (struct sqlite_place){
+      .queue = sqlite3_column_int64(s, 0),
+      .priority = sqlite3_column_int64(s, 1),
+      .turn = sqlite3_column_int64(s, 2),
+      .seq = sqlite3_column_int64(s, 3),
+      .id = sqlite3_column_int64(s, 4),
+      .lease = sqlite3_column_int64(s, 5),
+      .retry_count = sqlite3_column_int64(s, 6),
+      .rescues = sqlite3_column_int64(s, 7),
+      .held = sqlite3_column_int64(s, 8),
+  };
+}
+
+static sqlite3_stmt *find_first(struct sqlite_conn *c, const struct sqlite_gate_id *gate,
+                                int64_t max)
+{
+  return sqlite__start(
+      c, SQL_BLOCKED_FIRST,
+      ARGS(arg_int(gate->kind), arg_int(gate->scope), arg_text(gate->key), arg_int(max)));
+}
+
+int sqlite__blocked_first(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                          struct sqlite_place *out, struct err *err)
+{
+  sqlite3_stmt *s = find_first(&w->conn, gate, 1);
+  int rc = sqlite__next(&w->conn, s, err);
+  if (rc > 0) {
+    *out = sqlite__blocked_place(s);
+    sqlite__stop(s);
+  }
+  return rc;
+}
+
+int sqlite__blocked_take(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
+                         const struct sqlite_place *p, struct err *err)
+{
+  return sqlite__run(&w->conn, SQL_BLOCKED_TAKE,
+                     ARGS(arg_int(gate->kind), arg_int(gate->scope), arg_text(gate->key),
+                          arg_int(p->priority), arg_int(p->turn), arg_int(p->seq)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
 struct blocked {
   struct sqlite_place *rows;
   int64_t n;
@@ -26,36 +72,12 @@ struct blocked {
 static int read_first(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
                       int64_t max, struct blocked *out, struct err *err)
 {
-  struct sqlite_conn *c = &w->conn;
-  sqlite3_stmt *s = sqlite__start(
-      c, SQL_BLOCKED_FIRST,
-      ARGS(arg_int(gate->kind), arg_int(gate->scope), arg_text(gate->key), arg_int(max)));
+  sqlite3_stmt *s = find_first(&w->conn, gate, max);
   out->rows = mem_alloc((size_t)max * sizeof *out->rows);
-  int rc = sqlite__next(c, s, err);
-  for (; rc > 0; rc = sqlite__next(c, s, err))
-    out->rows[out->n++] = (struct sqlite_place){
-        .queue = sqlite3_column_int64(s, 0),
-        .priority = sqlite3_column_int64(s, 1),
-        .turn = sqlite3_column_int64(s, 2),
-        .seq = sqlite3_column_int64(s, 3),
-        .id = sqlite3_column_int64(s, 4),
-        .lease = sqlite3_column_int64(s, 5),
-        .retry_count = sqlite3_column_int64(s, 6),
-        .rescues = sqlite3_column_int64(s, 7),
-        .held = sqlite3_column_int64(s, 8),
-    };
+  int rc = sqlite__next(&w->conn, s, err);
+  for (; rc > 0; rc = sqlite__next(&w->conn, s, err))
+    out->rows[out->n++] = sqlite__blocked_place(s);
   return rc;
-}
-
-static int bring_back(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
-                      const struct sqlite_place *p, struct err *err)
-{
-  if (sqlite__run(&w->conn, SQL_BLOCKED_TAKE,
-                  ARGS(arg_int(gate->kind), arg_int(gate->scope), arg_text(gate->key),
-                       arg_int(p->priority), arg_int(p->turn), arg_int(p->seq)),
-                  err) < 0)
-    return -1;
-  return sqlite__add_ready(w, p, err);
 }
 
 int64_t sqlite__unblock(struct sqlite_writer *w, const struct sqlite_gate_id *gate,
@@ -63,8 +85,11 @@ int64_t sqlite__unblock(struct sqlite_writer *w, const struct sqlite_gate_id *ga
 {
   struct blocked first = {0};
   int rc = read_first(w, gate, max, &first, err);
-  for (int64_t i = 0; rc == 0 && i < first.n; i++)
-    rc = bring_back(w, gate, &first.rows[i], err);
+  for (int64_t i = 0; rc == 0 && i < first.n; i++) {
+    rc = sqlite__blocked_take(w, gate, &first.rows[i], err);
+    if (rc == 0)
+      rc = sqlite__add_ready(w, &first.rows[i], err);
+  }
   free(first.rows);
   return rc < 0 ? -1 : first.n;
 }

@@ -104,6 +104,8 @@ int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *jo
 {
   struct sqlite_place place = job->place;
   place.lease++;
+  if (sqlite__give_up_slots(w, &place, err) < 0)
+    return -1;
   if (job->state == STORE_PENDING &&
       sqlite__run(&w->conn, SQL_AFTER_DROP, ARGS(arg_int(place.id)), err) < 0)
     return -1;

@@ -12,6 +12,10 @@
 #define DUE_STEP   5000 /* jobs that come due in one claim, at most */
 #define QUEUES_MAX 64   /* queues that one claim visits; the next goes on behind them */
 #define ASIDE_MAX  5000 /* jobs of unknown types that one claim meets, at most */
+#define SHUT_MAX   5000 /* jobs without a slot that one claim meets in a queue, at most */
+#define SHUT_FEW   32   /* the same while others of the queue run */
+#define BUSY_MS    20   /* that is, when something was found there so long ago */
+#define LOOK_MS    2    /* and further on is looked for others after this time */
 #define BYTES_MAX  (8u << 20) /* of texts; the job that goes beyond is the last */
 
 /* Rows of candy_ready that are next to each other. */
@@ -27,7 +31,10 @@ struct claiming {
   struct run *runs;
   size_t runs_n, runs_cap;
   size_t aside; /* jobs set aside so far */
-  size_t cap;   /* of op->jobs */
+  size_t shut;  /* jobs that went to wait for a slot, and how many may in this queue */
+  size_t shut_max, found;   /* found: of op->n when this queue's turn began */
+  bool shut_few, shut_left; /* only a few in this queue; there were more in one */
+  size_t cap;               /* of op->jobs */
 };
 
 /* Stands in for a text that is there, until the memory that texts live in is complete. */
@@ -39,12 +46,6 @@ struct due {
   struct sqlite_place *rows;
   size_t n;
 };
-
-static int64_t due_seq(struct sqlite_writer *w, sqlite3_stmt *s)
-{
-  int64_t kept = sqlite3_column_int64(s, 7);
-  return kept ? kept : w->memory.next++;
-}
 
 static int read_due(struct sqlite_writer *w, struct due *due, struct err *err)
 {
@@ -61,19 +62,30 @@ static int read_due(struct sqlite_writer *w, struct due *due, struct err *err)
         .lease = sqlite3_column_int64(s, 4),
         .retry_count = sqlite3_column_int64(s, 5),
         .rescues = sqlite3_column_int64(s, 6),
-        .seq = due_seq(w, s),
+        .seq = sqlite3_column_int64(s, 7),
         .held = sqlite3_column_int64(s, 8),
     };
   return rc;
+}
+
+/* Behind those that are there, unless it has kept its place. */
+static int enter(struct sqlite_writer *w, struct sqlite_place *p, struct err *err)
+{
+  if (p->seq)
+    return sqlite__add_ready(w, p, err);
+  p->seq = w->memory.next++;
+  if (sqlite__place_again(w, p, err) < 0)
+    return -1;
+  return sqlite__add_ready(w, p, err);
 }
 
 static int move_due(struct sqlite_writer *w, const struct due *due, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   for (size_t i = 0; i < due->n; i++) {
-    const struct sqlite_place *p = &due->rows[i];
+    struct sqlite_place *p = &due->rows[i];
     if (sqlite__run(c, SQL_SCHEDULED_TAKE, ARGS(arg_int(p->id)), err) < 0 ||
-        sqlite__add_ready(w, p, err) < 0)
+        enter(w, p, err) < 0)
       return -1;
   }
   return sqlite__number(c, SQL_SCHEDULED_NEXT, NO_ARGS, 0, &w->memory.next_due, err);
@@ -93,18 +105,21 @@ static int bring_due(struct sqlite_writer *w, struct err *err)
 
 /* ---- one row ---- */
 
+static bool extend(struct run *r, const struct sqlite_place *p)
+{
+  if (r->priority != p->priority || r->turn != p->turn)
+    return false;
+  r->last = p->seq;
+  r->n++;
+  return true;
+}
+
 static void note_run(struct claiming *k, const struct sqlite_place *p)
 {
-  if (k->runs_n > 0) {
-    struct run *last = &k->runs[k->runs_n - 1];
-    if (last->priority == p->priority && last->turn == p->turn) {
-      last->last = p->seq;
-      last->n++;
-      return;
-    }
-  }
+  if (k->runs_n > 0 && extend(&k->runs[k->runs_n - 1], p))
+    return;
   if (k->runs_n == k->runs_cap) {
-    k->runs_cap *= 2;
+    k->runs_cap = k->runs_cap ? 2 * k->runs_cap : 8;
     k->runs = mem_grow(k->runs, k->runs_cap * sizeof *k->runs);
   }
   k->runs[k->runs_n++] = (struct run){p->priority, p->turn, p->seq, p->seq, 1};
@@ -135,15 +150,28 @@ static int keep_checkpoint(struct claiming *k, struct store_job *job, struct err
   return rc < 0 ? -1 : 0;
 }
 
-static int set_aside(struct claiming *k, const struct sqlite_place *p,
+static int set_aside(struct claiming *k, struct sqlite_place *p,
                      enum sqlite_gate_kind kind, int64_t type, struct err *err)
 {
   k->aside++;
+  if (sqlite__give_up_slots(k->w, p, err) < 0)
+    return -1;
   return sqlite__block(k->w, &(struct sqlite_gate_id){kind, type, ""}, p, err);
 }
 
 /* Columns of ready_scan behind the eight of the place. */
-enum { TYPE = 8, WORKSPACE, MAX_RETRIES, CREATED_AT, BATCH, KEY, TAGS, PAYLOAD, TRACE };
+enum {
+  TYPE = 8,
+  WORKSPACE,
+  MAX_RETRIES,
+  CREATED_AT,
+  BATCH,
+  PRIORITY,
+  KEY,
+  TAGS,
+  PAYLOAD,
+  TRACE
+};
 
 static int start_running(struct claiming *k, sqlite3_stmt *s,
                          const struct sqlite_place *p, bool once, struct err *err)
@@ -172,7 +200,7 @@ static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_pla
       .retry_count = (int)p->retry_count,
       .rescues = (int)p->rescues,
       .max_retries = sqlite3_column_int(s, MAX_RETRIES),
-      .priority = (int)p->priority,
+      .priority = sqlite3_column_int(s, PRIORITY),
       .created_at = sqlite3_column_int64(s, CREATED_AT),
       .type = sqlite__name(names, sqlite3_column_int64(s, TYPE)),
       .queue = sqlite__name(names, p->queue),
@@ -190,6 +218,23 @@ static int hand_out(struct claiming *k, sqlite3_stmt *s, const struct sqlite_pla
 static int flag_of(const struct sqlite_types *types, int64_t type)
 {
   return (size_t)type <= types->n ? types->flags[type - 1] : TYPE_UNKNOWN;
+}
+
+/* Returns 1 when it may run, 0 when it went to wait for a slot, or -1. */
+static int pass_gates(struct claiming *k, sqlite3_stmt *s, struct sqlite_place *p,
+                      struct err *err)
+{
+  struct sqlite_subject job = {
+      .type = sqlite3_column_int64(s, TYPE),
+      .queue = p->queue,
+      .key = sqlite__text(s, KEY),
+  };
+  struct sqlite_gate_id shut;
+  if (!sqlite__has_policy(k->w, job.type, job.queue) ||
+      sqlite__pass_gates(k->w, &job, p, &shut))
+    return 1;
+  k->shut++;
+  return sqlite__block(k->w, &shut, p, err);
 }
 
 static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
@@ -214,6 +259,9 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
     return set_aside(k, &p, GATE_TYPE, type, err);
   if (sqlite__is_paused(k->w, type))
     return set_aside(k, &p, GATE_PAUSED, type, err);
+  int may_run = pass_gates(k, s, &p, err);
+  if (may_run <= 0)
+    return may_run;
   if (start_running(k, s, &p, flag == TYPE_ONCE, err) < 0)
     return -1;
   return hand_out(k, s, &p, err);
@@ -250,6 +298,44 @@ static void reserve(struct claiming *k, size_t more)
   op->jobs = mem_grow(op->jobs, k->cap * sizeof *op->jobs);
 }
 
+/* ---- jobs without a slot ---- */
+
+/* When a job of the queue was found last. Not put back when a turn falls: it decides
+ * about haste alone. */
+static int64_t *found_at(struct sqlite_writer *w, int64_t queue)
+{
+  if ((size_t)queue > w->found_n) {
+    size_t n = w->names.n;
+    w->found_at = mem_grow(w->found_at, n * sizeof *w->found_at);
+    memset(w->found_at + w->found_n, 0, (n - w->found_n) * sizeof *w->found_at);
+    w->found_n = n;
+  }
+  return &w->found_at[queue - 1];
+}
+
+/* They are met in small steps while others run: most often those end before claims come
+ * to the ones that wait for their slots, and then these need not be moved. */
+static void begin_queue(struct claiming *k, int64_t queue)
+{
+  k->queue = queue;
+  k->found = k->op->n;
+  k->shut_few = k->w->now - *found_at(k->w, queue) < BUSY_MS;
+  k->shut_max = k->shut + (k->shut_few ? SHUT_FEW : SHUT_MAX);
+}
+
+static void end_queue(struct claiming *k)
+{
+  if (k->op->n > k->found)
+    *found_at(k->w, k->queue) = k->w->now;
+}
+
+static bool has_met_enough(struct claiming *k)
+{
+  bool enough = k->shut >= k->shut_max;
+  k->shut_left = k->shut_left || (enough && k->shut_few);
+  return enough;
+}
+
 static bool is_full(const struct claiming *k)
 {
   return k->op->n >= k->op->max || k->op->memory.len >= BYTES_MAX ||
@@ -265,7 +351,7 @@ static int64_t take_rows(struct claiming *k, size_t limit, struct err *err)
   sqlite3_stmt *s =
       sqlite__start(c, SQL_READY_SCAN, ARGS(arg_int(k->queue), arg_int((int64_t)limit)));
   int rc = sqlite__next(c, s, err);
-  for (; rc > 0 && !is_full(k); rc = sqlite__next(c, s, err), n++) {
+  for (; rc > 0 && !is_full(k) && !has_met_enough(k); rc = sqlite__next(c, s, err), n++) {
     if (take_row(k, s, err) < 0) {
       sqlite__stop(s);
       return -1;
@@ -277,17 +363,21 @@ static int64_t take_rows(struct claiming *k, size_t limit, struct err *err)
   return n;
 }
 
-/* Up to `share` jobs of one queue. Returns 1 when there may be more. */
-static int claim_queue(struct claiming *k, int64_t queue, size_t share, struct err *err)
+/* Up to `share` jobs of one queue. Returns 1 when there may be more now. */
+static int claim_queue(struct claiming *k, size_t share, struct err *err)
 {
   size_t until = k->op->n + share;
-  k->queue = queue;
   while (k->op->n < until && !is_full(k)) {
     size_t limit = until - k->op->n;
+    int64_t room = sqlite__queue_room(k->w, k->queue);
+    if (room <= 0)
+      return 0;
+    if (room < (int64_t)limit)
+      limit = (size_t)room;
     int64_t n = take_rows(k, limit, err);
     if (n < 0)
       return -1;
-    if ((size_t)n < limit && !is_full(k))
+    if (((size_t)n < limit && !is_full(k)) || has_met_enough(k))
       return 0;
   }
   return 1;
@@ -300,18 +390,29 @@ struct queues {
   size_t n;
 };
 
-/* Queues behind `after` that have ready jobs, up to and with `last`. */
+/* The next queue behind `after` that has ready jobs and room; 0: none. */
+static int next_queue(struct sqlite_writer *w, int64_t after, int64_t *id,
+                      struct err *err)
+{
+  *id = after;
+  do {
+    if (sqlite__number(&w->conn, SQL_READY_QUEUE, ARGS(arg_int(*id)), 0, id, err) < 0)
+      return -1;
+  } while (*id && (sqlite__is_paused(w, *id) || sqlite__queue_room(w, *id) <= 0));
+  return 0;
+}
+
+/* Queues behind `after`, up to and with `last`. */
 static int read_queues(struct sqlite_writer *w, struct queues *queues, int64_t after,
                        int64_t last, struct err *err)
 {
   while (queues->n < QUEUES_MAX) {
     int64_t id = 0;
-    if (sqlite__number(&w->conn, SQL_READY_QUEUE, ARGS(arg_int(after)), 0, &id, err) < 0)
+    if (next_queue(w, after, &id, err) < 0)
       return -1;
     if (id == 0 || id > last)
       return 0;
-    if (!sqlite__is_paused(w, id))
-      queues->ids[queues->n++] = id;
+    queues->ids[queues->n++] = id;
     after = id;
   }
   return 0;
@@ -325,9 +426,11 @@ static int claim_round(struct claiming *k, struct queues *queues, struct err *er
     size_t left = k->op->max - k->op->n, share = left / (queues->n - i);
     if (is_full(k))
       break;
-    int more = claim_queue(k, queues->ids[i], share ? share : 1, err);
+    begin_queue(k, queues->ids[i]);
+    int more = claim_queue(k, share ? share : 1, err);
     if (more < 0)
       return -1;
+    end_queue(k);
     k->w->memory.last_queue = queues->ids[i];
     if (more)
       queues->ids[stay++] = queues->ids[i];
@@ -368,21 +471,15 @@ static void settle_texts(struct store_claim *op)
   }
 }
 
-/* Whether a claim would find something, but for jobs that come due. */
-static int is_more(struct sqlite_writer *w, bool *more, struct err *err)
+/* Whether others are to be claimed at once; those behind many that wait are for later. */
+static int look_further(struct claiming *k, struct err *err)
 {
-  struct sqlite_conn *c = &w->conn;
-  int64_t id = 0;
-  if (!w->pauses.queues) {
-    int rc = sqlite__number(c, SQL_READY_ANY, NO_ARGS, 0, &id, err);
-    *more = id != 0;
-    return rc;
-  }
-  do {
-    if (sqlite__number(c, SQL_READY_QUEUE, ARGS(arg_int(id)), 0, &id, err) < 0)
-      return -1;
-  } while (id && sqlite__is_paused(w, id));
-  *more = id != 0;
+  struct sqlite_memory *memory = &k->w->memory;
+  int64_t any = 0;
+  memory->look_at = k->shut_left ? k->w->now + LOOK_MS : 0;
+  if (memory->look_at == 0 && next_queue(k->w, 0, &any, err) < 0)
+    return -1;
+  k->op->more = any != 0;
   return 0;
 }
 
@@ -392,23 +489,24 @@ int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
   free(claim->jobs);
   claim->jobs = NULL;
   claim->n = claim->memory.len = 0;
-  claim->more = false;
-  if (!w->memory.types)
+  claim->more = sqlite__gates_settling(w);
+  if (!w->memory.types || claim->more)
     return 0;
   int rc = sqlite__pass_deadlines(w, err);
   if (rc != 0) { /* what is too late must not begin: first all of them */
     claim->more = true;
     return rc < 0 ? -1 : 0;
   }
-  struct claiming k = {.w = w, .op = claim, .runs_cap = 8};
-  k.runs = mem_alloc(k.runs_cap * sizeof *k.runs);
+  struct claiming k = {.w = w, .op = claim};
   rc = sqlite__load_pauses(w, err);
   if (rc == 0)
     rc = bring_due(w, err);
   if (rc == 0)
+    rc = sqlite__open_gates(w, err);
+  if (rc == 0)
     rc = claim_all(&k, err);
   if (rc == 0)
-    rc = is_more(w, &claim->more, err);
+    rc = look_further(&k, err);
   free(k.runs);
   if (rc == 0)
     settle_texts(claim);

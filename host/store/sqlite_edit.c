@@ -104,12 +104,13 @@ static int set_tags(struct sqlite_writer *w, const struct store_edit *e, struct 
 }
 
 static int set_row(struct sqlite_writer *w, const struct store_edit *e,
-                   const struct sqlite_place *p, int64_t run_at, struct err *err)
+                   const struct sqlite_place *p, int64_t priority, int64_t run_at,
+                   struct err *err)
 {
   struct sqlite_arg payload =
       e->payload ? arg_bytes(e->payload, e->payload_len) : arg_text(NULL);
   if (sqlite__run(&w->conn, SQL_EDIT_SET,
-                  ARGS(arg_int(e->id), payload, arg_int(p->priority), arg_int(p->queue),
+                  ARGS(arg_int(e->id), payload, arg_int(priority), arg_int(p->queue),
                        arg_id(run_at), arg_int(e->sets_tags), arg_text(e->tags),
                        arg_int(e->sets_time)),
                   err) < 0)
@@ -120,21 +121,32 @@ static int set_row(struct sqlite_writer *w, const struct store_edit *e,
 /* A job in another queue, of another priority or at another time goes behind those that
  * are there. */
 static int put_back(struct sqlite_writer *w, const struct store_edit *e,
-                    struct sqlite_waiting *job, int64_t run_at, struct err *err)
+                    struct sqlite_waiting *job, int64_t priority, int64_t run_at,
+                    struct err *err)
 {
   struct sqlite_place *p = &job->place;
   bool moves = e->queue || e->sets_priority;
   if (job->state == STORE_PENDING) {
     job->run_at = e->sets_time ? e->run_at : job->run_at;
     job->delay = e->sets_time ? e->delay_ms : job->delay;
+    if (moves) {
+      p->priority = priority;
+      p->turn = 0;
+      p->seq = w->memory.next++;
+    }
     return sqlite__add_pending(w, job, err);
   }
+  if (run_at <= w->now && job->state == STORE_AVAILABLE && !moves)
+    return sqlite__add_ready(w, p, err);
+  p->priority = priority;
   if (run_at <= w->now) {
-    bool stays = job->state == STORE_AVAILABLE && !moves;
-    p->seq = stays ? p->seq : w->memory.next++;
-    p->turn = stays ? p->turn : 0;
+    p->seq = w->memory.next++;
+    if (sqlite__place_again(w, p, err) < 0)
+      return -1;
     return sqlite__add_ready(w, p, err);
   }
+  if (job->state == STORE_AVAILABLE && sqlite__leave_line(w, p, err) < 0)
+    return -1;
   enum store_state state = job->state == STORE_AVAILABLE ? STORE_SCHEDULED : job->state;
   if (moves || e->sets_time)
     p->seq = 0;
@@ -150,13 +162,16 @@ static int change(struct sqlite_writer *w, struct store_edit *e,
   int64_t queue = e->queue
                       ? sqlite__name_id(&w->conn, &w->names, NAME_QUEUE, e->queue, err)
                       : p->queue;
+  int64_t priority = e->priority;
   int rc = !detail || queue < 0 ? -1 : 0;
+  if (rc == 0 && !e->sets_priority)
+    rc = sqlite__own_priority(w, p, &priority, err);
+  if (rc == 0 && queue != p->queue)
+    rc = sqlite__give_up_slots(w, p, err);
   p->queue = queue;
-  if (e->sets_priority)
-    p->priority = e->priority;
-  if (rc == 0 &&
-      (set_row(w, e, p, run_at, err) < 0 || put_back(w, e, job, run_at, err) < 0 ||
-       sqlite__audit(w, e->by, "edit", e->id, detail, err) < 0))
+  if (rc == 0 && (set_row(w, e, p, priority, run_at, err) < 0 ||
+                  put_back(w, e, job, priority, run_at, err) < 0 ||
+                  sqlite__audit(w, e->by, "edit", e->id, detail, err) < 0))
     rc = -1;
   free(detail);
   return rc;

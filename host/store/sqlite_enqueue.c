@@ -25,6 +25,7 @@ int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
                        arg_int(p->held)),
                   err) < 0)
     return -1;
+  sqlite__ready_changed(w, p, 1);
   if (p->seq == p->id)
     return 0;
   return sqlite__run(&w->conn, SQL_PLACE_ADD,
@@ -38,6 +39,7 @@ int sqlite__add_ready(struct sqlite_writer *w, const struct sqlite_place *p,
 int sqlite__leave_ready(struct sqlite_writer *w, const struct sqlite_place *p,
                         struct err *err)
 {
+  sqlite__ready_changed(w, p, -1);
   if (p->seq == p->id)
     return 0;
   return sqlite__run(&w->conn, SQL_PLACE_DROP, ARGS(arg_int(p->id)), err) < 0 ? -1 : 0;
@@ -68,17 +70,17 @@ int sqlite__add_at(struct sqlite_writer *w, const struct sqlite_place *p, int64_
   return sqlite__add_scheduled(w, &later, STORE_SCHEDULED, run_at, err);
 }
 
-static int add_row(struct sqlite_writer *w, const struct store_new *job,
-                   const struct sqlite_place *p, struct err *err)
+/* priority: as candy_job has it, which may be another than that of the place. */
+static int add_row(struct sqlite_writer *w, const struct store_new *job, int64_t type,
+                   int64_t priority, const struct sqlite_place *p, struct err *err)
 {
-  int64_t type = name_id(w, NAME_TYPE, job->type, err);
   int64_t workspace = name_id(w, NAME_WORKSPACE, job->workspace, err);
-  if (type < 0 || workspace < 0)
+  if (workspace < 0)
     return -1;
   if (sqlite__run(&w->conn, SQL_JOB_ADD,
                   ARGS(arg_int(p->id), arg_int(type), arg_int(p->queue),
-                       arg_int(workspace), arg_int(p->priority),
-                       arg_int(job->max_retries), arg_int(w->now),
+                       arg_int(workspace), arg_int(priority), arg_int(job->max_retries),
+                       arg_int(w->now),
                        arg_id(job->n_after ? job->run_at : due_at(w, job)),
                        arg_id(job->parent), arg_text(job->key), arg_text(job->tags),
                        arg_bytes(job->payload, job->payload_len), arg_text(job->trace),
@@ -104,20 +106,26 @@ static int set_deadline(struct sqlite_writer *w, const struct store_new *job,
 
 static int add(struct sqlite_writer *w, struct store_new *job, struct err *err)
 {
-  int64_t queue = name_id(w, NAME_QUEUE, job->queue, err);
-  if (queue < 0)
+  struct sqlite_subject s = {
+      .type = name_id(w, NAME_TYPE, job->type, err),
+      .queue = name_id(w, NAME_QUEUE, job->queue, err),
+      .key = job->key,
+  };
+  if (s.type < 0 || s.queue < 0)
     return -1;
-  int64_t id = w->memory.next++;
-  struct sqlite_place p = {
-      .id = id, .seq = id, .queue = queue, .priority = job->priority};
-  if (add_row(w, job, &p, err) < 0)
+  int64_t run_at = due_at(w, job), id = w->memory.next++;
+  int priority = sqlite__ordered_priority(w, &s, job->priority);
+  struct sqlite_place p = {.id = id, .seq = id, .queue = s.queue, .priority = priority};
+  if (run_at <= w->now && sqlite__place_in_order(w, &s, &p, err) < 0)
+    return -1;
+  if (add_row(w, job, s.type, priority, &p, err) < 0)
     return -1;
   job->id = id;
   if ((job->deadline || job->deadline_ms) && set_deadline(w, job, err) < 0)
     return -1;
   if (job->n_after || job->batch > 0)
     return sqlite__add_tied(w, job, &p, err);
-  return sqlite__add_at(w, &p, due_at(w, job), err);
+  return sqlite__add_at(w, &p, run_at, err);
 }
 
 int sqlite__add_job(struct sqlite_writer *w, struct store_new *job, struct err *err)

@@ -18,6 +18,27 @@ struct held {
 
 #define NO_ERROR "{\"code\":\"unknown\",\"message\":\"it failed and gave no reason\"}"
 
+/* What it keeps of its slots: all of them when it goes back to its place, those of strict
+ * order when it comes again later. `s` is at its row of `fence`. */
+static int leave_gates(struct sqlite_writer *w, const struct store_finish *f,
+                       sqlite3_stmt *s, struct sqlite_place *p, struct err *err)
+{
+  struct sqlite_subject job = {
+      .type = sqlite3_column_int64(s, 7),
+      .queue = p->queue,
+      .key = sqlite__text(s, 8),
+  };
+  bool never_began = f->outcome == STORE_RELEASE;
+  if (!sqlite__has_policy(w, job.type, job.queue))
+    return 0;
+  if (f->outcome == STORE_RETRY || f->outcome == STORE_SNOOZE)
+    p->held = sqlite__kept_in_order(w, &job);
+  else if (never_began || f->outcome == STORE_RESCUE)
+    p->held = SQLITE_HELD_ALL;
+  return sqlite__leave_gates(w, &job, p->held,
+                             never_began ? sqlite3_column_int64(s, 6) : 0, err);
+}
+
 /* Returns 1 and fills held when the claim holds the job, 0 when it does not. */
 static int fence(struct sqlite_writer *w, const struct store_finish *f, struct held *held,
                  struct err *err)
@@ -39,8 +60,9 @@ static int fence(struct sqlite_writer *w, const struct store_finish *f, struct h
       .began_at = f->began_at ? f->began_at : sqlite3_column_int64(s, 6),
       .batch = sqlite3_column_int64(s, 9),
   };
+  rc = leave_gates(w, f, s, &held->place, err);
   sqlite__stop(s);
-  if (sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(f->id)), err) < 0)
+  if (rc < 0 || sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(f->id)), err) < 0)
     return -1;
   return 1;
 }
@@ -85,14 +107,25 @@ static int64_t after_delay(const struct sqlite_writer *w, const struct store_fin
   return w->now + (f->delay_ms > 0 ? f->delay_ms : 0);
 }
 
+/* In strict order it keeps its place as well as its slot, for those that are compared by
+ * the sequence alone. */
+static int come_again(struct sqlite_writer *w, const struct store_finish *f,
+                      struct sqlite_place *p, enum store_state state, struct err *err)
+{
+  if (sqlite__own_priority(w, p, &p->priority, err) < 0)
+    return -1;
+  if (p->held == 0 || p->turn != 0)
+    p->seq = 0;
+  return sqlite__add_scheduled(w, p, state, after_delay(w, f), err);
+}
+
 static int retry(struct sqlite_writer *w, const struct store_finish *f, struct held *held,
                  struct err *err)
 {
   if (note_failure(w, f, held, RETRIED, err) < 0)
     return -1;
   held->place.retry_count++;
-  held->place.seq = 0;
-  return sqlite__add_scheduled(w, &held->place, STORE_RETRYABLE, after_delay(w, f), err);
+  return come_again(w, f, &held->place, STORE_RETRYABLE, err);
 }
 
 static int die(struct sqlite_writer *w, const struct store_finish *f, struct held *held,
@@ -113,8 +146,7 @@ static int die(struct sqlite_writer *w, const struct store_finish *f, struct hel
 static int snooze(struct sqlite_writer *w, const struct store_finish *f,
                   struct held *held, struct err *err)
 {
-  held->place.seq = 0;
-  return sqlite__add_scheduled(w, &held->place, STORE_SCHEDULED, after_delay(w, f), err);
+  return come_again(w, f, &held->place, STORE_SCHEDULED, err);
 }
 
 static int give_back(struct sqlite_writer *w, const struct store_finish *f,
@@ -155,7 +187,7 @@ static int (*const outcomes[])(struct sqlite_writer *, const struct store_finish
 
 /* What was done is done: a completion counts. All else ends a job that was told to. */
 static int end_as_asked(struct sqlite_writer *w, struct store_finish *f,
-                        const struct held *held, struct err *err)
+                        struct held *held, struct err *err)
 {
   struct sqlite_ending ending;
   int rc = sqlite__asked(w, f->id, &ending, &f->reason, err);
@@ -166,6 +198,8 @@ static int end_as_asked(struct sqlite_writer *w, struct store_finish *f,
     return 0;
   }
   f->became = ending.state;
+  if (sqlite__give_up_slots(w, &held->place, err) < 0)
+    return -1;
   return sqlite__end_job(w, &held->place, held->began_at, f->worker, &ending, err) < 0
              ? -1
              : 1;

@@ -65,6 +65,14 @@ static const char *waiting_for(sqlite3_stmt *s, enum store_state state)
     return "task";
   case GATE_PAUSED:
     return "resume";
+  case GATE_QUEUE:
+  case GATE_QUEUE_KEY_ORDER:
+  case GATE_TASK_KEY_ORDER:
+    return "order";
+  case GATE_QUEUE_KEY:
+  case GATE_TASK_KEY:
+  case GATE_TASK:
+    return "limit";
   default:
     return NULL;
   }

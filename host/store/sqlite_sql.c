@@ -16,6 +16,7 @@ EMBED(sqlite_sql_turn, FOLDER "turn.sql");
 EMBED(sqlite_sql_job, FOLDER "job.sql");
 EMBED(sqlite_sql_graph, FOLDER "graph.sql");
 EMBED(sqlite_sql_upkeep, FOLDER "upkeep.sql");
+EMBED(sqlite_sql_gate, FOLDER "gate.sql");
 EMBED(sqlite_sql_unique, FOLDER "unique.sql");
 EMBED(sqlite_sql_kv, FOLDER "kv.sql");
 EMBED(sqlite_sql_lock, FOLDER "lock.sql");
@@ -26,11 +27,11 @@ EMBED(sqlite_sql_001, FOLDER "001_queue.sql");
 EMBED(sqlite_sql_002, FOLDER "002_logs.sql");
 EMBED(sqlite_sql_003, FOLDER "003_places.sql");
 
-static const char *const files[] = {sqlite_sql_turn_start,   sqlite_sql_job_start,
-                                    sqlite_sql_upkeep_start, sqlite_sql_kv_start,
-                                    sqlite_sql_lock_start,   sqlite_sql_read_start,
-                                    sqlite_sql_logs_start,   sqlite_sql_control_start,
-                                    sqlite_sql_unique_start, sqlite_sql_graph_start};
+static const char *const files[] = {
+    sqlite_sql_turn_start,  sqlite_sql_job_start,     sqlite_sql_upkeep_start,
+    sqlite_sql_kv_start,    sqlite_sql_lock_start,    sqlite_sql_read_start,
+    sqlite_sql_logs_start,  sqlite_sql_control_start, sqlite_sql_unique_start,
+    sqlite_sql_graph_start, sqlite_sql_gate_start};
 
 const char *const sqlite__migrations[] = {sqlite_sql_001_start, sqlite_sql_002_start,
                                           sqlite_sql_003_start};

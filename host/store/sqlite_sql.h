@@ -27,7 +27,6 @@
   X(SCHEDULED_DUE, scheduled_due)                                                        \
   X(SCHEDULED_TAKE, scheduled_take)                                                      \
   X(READY_QUEUE, ready_queue)                                                            \
-  X(READY_ANY, ready_any)                                                                \
   X(READY_COUNT, ready_count)                                                            \
   X(READY_SCAN, ready_scan)                                                              \
   X(READY_TAKE, ready_take)                                                              \
@@ -53,6 +52,24 @@
   X(WAITING_READY, waiting_ready)                                                        \
   X(WAITING_BLOCKED, waiting_blocked)                                                    \
   X(WAITING_SCHEDULED, waiting_scheduled)                                                \
+  X(STARTS, starts)                                                                      \
+  X(START_SET, start_set)                                                                \
+  X(STARTS_FORGET, starts_forget)                                                        \
+  X(STARTS_EXPIRE, starts_expire)                                                        \
+  X(COUNT_RUNNING, count_running)                                                        \
+  X(COUNT_READY, count_ready)                                                            \
+  X(COUNT_BLOCKED, count_blocked)                                                        \
+  X(COUNT_SCHEDULED, count_scheduled)                                                    \
+  X(COUNT_CALLED, count_called)                                                          \
+  X(BLOCKED_SCOPE, blocked_scope)                                                        \
+  X(BLOCKED_EARLY, blocked_early)                                                        \
+  X(BLOCKED_GATE, blocked_gate)                                                          \
+  X(TURN_GIVE, turn_give)                                                                \
+  X(TURN_NOW, turn_now)                                                                  \
+  X(TURNS_FORGET, turns_forget)                                                          \
+  X(TURNS_COUNT, turns_count)                                                            \
+  X(ORIGIN, origin)                                                                      \
+  X(JOB_PRIORITY, job_priority)                                                          \
   X(CANCEL_ADD, cancel_add)                                                              \
   X(CANCEL_GET, cancel_get)                                                              \
   X(CANCEL_DROP, cancel_drop)                                                            \

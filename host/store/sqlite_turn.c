@@ -82,6 +82,7 @@ int sqlite__mark(struct sqlite_writer *w, struct sqlite_mark *mark, struct err *
 {
   mark->names = w->names.n;
   mark->next_due = w->memory.next_due;
+  mark->changes = sqlite__gates_mark(w);
   mark->next_deadline = w->memory.next_deadline;
   mark->asked = w->memory.asked;
   mark->told = w->told.n;
@@ -107,6 +108,7 @@ void sqlite__undo(struct sqlite_writer *w, const struct sqlite_mark *mark)
   c->rc = rc;
   sqlite__names_cut(&w->names, mark->names);
   w->memory.next_due = mark->next_due;
+  sqlite__gates_undo(w, mark->changes);
   w->memory.next_deadline = mark->next_deadline;
   w->memory.asked = mark->asked;
   sqlite__told_cut(&w->told, mark->told);
@@ -225,6 +227,8 @@ static int run_phase(struct turn *t, enum phase phase, struct err *err)
 static int save_memory(struct turn *t, struct err *err)
 {
   struct sqlite_writer *w = t->w;
+  if (sqlite__gates_save(w, err) < 0)
+    return -1;
   if (w->memory.next == t->before.next)
     return 0;
   return sqlite__run(&w->conn, SQL_META_SET,
@@ -306,10 +310,13 @@ static void roll_back(struct turn *t)
   w->conn.rc = rc;
   sqlite__set_types(w, w->types_before);
   sqlite__names_cut(&w->names, t->before.names);
+  if (w->memory.gates != w->gates_before)
+    sqlite__gates_free(&w->memory.gates);
   sqlite__told_cut(&w->told, 0);
   w->pauses.known = false;
   w->memory = t->before;
   sqlite__graph_back(w);
+  sqlite__gates_undo(w, 0);
 }
 
 /* Without SQL of scripts, so that a turn has at most one slow failure. */
@@ -338,6 +345,7 @@ static void run_turn(struct turn *t)
   w->memory.names = w->names.n;
   w->types_before = w->memory.types;
   sqlite__graph_begin(w);
+  w->gates_before = w->memory.gates;
   t->before = w->memory;
   int rc = try_turn(t, &err);
   while (rc == FELL) {
@@ -354,6 +362,9 @@ static void run_turn(struct turn *t)
   }
   if (w->types_before != w->memory.types)
     free(w->types_before);
+  if (w->gates_before != w->memory.gates)
+    sqlite__gates_free(&w->gates_before);
+  sqlite__gates_settle(w);
 }
 
 /* ---- the thread ---- */
@@ -394,6 +405,11 @@ static void fill(struct turn *t, struct sqlite_list *from)
     sqlite__list_init(from);
 }
 
+static int64_t earlier(int64_t a, int64_t b) /* 0 is never */
+{
+  return b == 0 || (a && a < b) ? a : b;
+}
+
 static void split(struct turn *t, struct sqlite_list *finished, struct sqlite_list *later)
 {
   for (size_t i = 0; i < t->n; i++) {
@@ -415,7 +431,8 @@ static void hand_back(struct sqlite *store, struct turn *t)
   sqlite__list_move(&store->writes, &later);
   sqlite__list_move(&store->finished, &finished);
   sqlite__told_move(&store->told, &store->writer.told);
-  store->next_due = store->writer.memory.next_due;
+  store->next_due =
+      earlier(store->writer.memory.next_due, sqlite__gates_open_at(&store->writer));
   store->next_deadline = store->writer.memory.next_deadline;
   store->came_back = store->came_back || store->writer.graph.begun > 0;
   uv_cond_signal(&store->to_deliver);
@@ -512,4 +529,6 @@ void sqlite__writer_close(struct sqlite_writer *w)
   sqlite__pauses_fini(&w->pauses);
   sqlite__graph_fini(w);
   free(w->memory.types);
+  sqlite__gates_free(&w->memory.gates);
+  free(w->found_at);
 }

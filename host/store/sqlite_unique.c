@@ -85,6 +85,8 @@ static int put_back(struct sqlite_writer *w, const struct sqlite_waiting *job,
   struct sqlite_place p = job->place;
   if (job->state == STORE_AVAILABLE && run_at <= w->now)
     return sqlite__add_ready(w, &p, err);
+  if (job->state == STORE_AVAILABLE && sqlite__leave_line(w, &p, err) < 0)
+    return -1;
   if (p.lease == 0)
     p.seq = 0; /* its place is that of the moment when it comes due */
   return sqlite__add_scheduled(w, &p, STORE_SCHEDULED, run_at, err);

@@ -44,7 +44,9 @@ int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *er
     return -1;
   if (sqlite__run(c, SQL_RECOVER_CLEAR, NO_ARGS, err) < 0)
     return -1;
-  return sqlite__run(c, SQL_RECOVER_LOCKS, NO_ARGS, err) < 0 ? -1 : 0;
+  if (sqlite__run(c, SQL_RECOVER_LOCKS, NO_ARGS, err) < 0)
+    return -1;
+  return sqlite__count_again(w, err);
 }
 
 /* Returns TURN_AGAIN when there may be more jobs of this type. */
@@ -82,12 +84,10 @@ int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err)
   if (read_types(w, (const struct store_types *)op, &types, err) < 0)
     return -1;
   sqlite__set_types(w, types);
-  for (size_t i = 0; i < types->n; i++) {
-    int rc = types->flags[i] ? bring_back(w, (int64_t)i + 1, err) : 0;
-    if (rc != 0)
-      return rc;
-  }
-  return 0;
+  int rc = sqlite__set_policies(w, (const struct store_types *)op, err);
+  for (size_t i = 0; i < types->n && rc == 0; i++)
+    rc = types->flags[i] ? bring_back(w, (int64_t)i + 1, err) : 0;
+  return rc;
 }
 
 /* ---- forgetting ---- */
@@ -179,7 +179,8 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
                sqlite3_column_int(s, 4) ? STORE_DEAD : STORE_CANCELLED);
   sqlite__stop(s);
   if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
-      sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0)
+      sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0 ||
+      sqlite__place_again(w, &p, err) < 0)
     return -1;
   return sqlite__add_ready(w, &p, err);
 }

@@ -241,29 +241,74 @@ struct store_job {
   int64_t batch; /* that it belongs to or follows, or 0 */
 };
 
-/* Takes up to max jobs, and about 8 MB of them, in order of (priority, sequence), queues
- * in turn, and only types that STORE_TYPES named. Others met on the way are set aside at
- * no further cost. */
+/* Takes up to max jobs, and about 8 MB of them, in the order of each queue, queues in
+ * turn, and only types that STORE_TYPES named and that their limits and their order let
+ * run. Others met on the way are set aside at no further cost. */
 struct store_claim {
   struct store_op op;
   size_t max;
   struct store_job *jobs; /* out */
   size_t n;               /* out */
-  bool more;              /* out: ready jobs were left behind */
+  bool more;              /* out: jobs were left behind that could be claimed now */
   struct buf memory;      /* out: what the strings live in */
 };
 
-/* What this host can run, in place of what it said before. Jobs that were set aside for
- * want of their type come back when it is named. Names are copied. */
+/* ---- policies: how many may run, and in which order ----
+ *
+ * A running job takes a slot of its type, of its type and key, of its queue, and of its
+ * queue and key, wherever there is a limit or an order; a job that finds no slot waits
+ * for one, at no cost to others. Slots come with the claim and go with the end of it, so
+ * none is left behind by whatever dies. A job that goes back to its place (RELEASE,
+ * RESCUE, recovery) keeps its turn for them. */
+
+/* Up to `concurrency` run at a time, and up to `rate` begin within any window_ms; 0: any
+ * number. A start is noted to within a 256th of the window, never too early. */
+#define STORE_WINDOW_MAX_MS ((int64_t)31 * 86400 * 1000)
+
+struct store_limit {
+  int64_t concurrency;
+  int64_t rate, window_ms;
+};
+
+/* Strict order: nothing that came in later runs before a job has ended, nor while it
+ * waits for its retry or its snooze is over. Priorities do not count then. Jobs without a
+ * key are in no order by key. */
+enum store_order { STORE_LOOSE, STORE_BY_KEY, STORE_STRICT };
+
+struct store_type {
+  const char *name;
+  bool once; /* rerun = false: never run again by itself after it began */
+  struct store_limit limit, key_limit;
+  enum store_order order; /* LOOSE or BY_KEY */
+};
+
+struct store_weight {
+  const char *key;
+  int weight; /* 1 to STORE_WEIGHT_MAX */
+};
+
+#define STORE_WEIGHT_MAX 1000
+
+struct store_queue {
+  const char *name;
+  struct store_limit limit, key_limit;
+  enum store_order order;
+  bool fair; /* its keys take turns, each as often as its weight says; 1 by default */
+  const struct store_weight *weights;
+  size_t n_weights;
+  int64_t ageing_ms; /* so long a wait is worth one step of priority; 0: none */
+};
+
+/* What this host can run, and by which policies, in place of what it said before. Jobs
+ * that were set aside for want of their type come back when it is named. Limits and
+ * strict order hold from now on; priorities, fairness and ageing for jobs that come in
+ * from now on. Texts are copied. */
 struct store_types {
   struct store_op op;
-
-  const struct store_type {
-    const char *name;
-    bool once; /* rerun = false: never run again by itself after it began */
-  } * types;
-
+  const struct store_type *types;
   size_t n;
+  const struct store_queue *queues; /* those with policies */
+  size_t n_queues;
 };
 
 enum store_outcome {
@@ -271,7 +316,7 @@ enum store_outcome {
   STORE_RETRY,   /* a failure that counts; comes back after delay_ms */
   STORE_FAIL,    /* a failure that counts; dead */
   STORE_SNOOZE,  /* comes back after delay_ms; nothing is counted */
-  STORE_RELEASE, /* never began: back to its old place in the queue */
+  STORE_RELEASE, /* never began, and counts for no rate: back to its old place */
   STORE_RESCUE,  /* lost through no fault of its own: back to its place, rescues + 1 */
   STORE_FAN_OUT, /* with effects: pending, and back in its place when its fan has ended */
 };
@@ -746,7 +791,8 @@ struct store_backend {
 /* What every backend's struct begins with. */
 struct store {
   const struct store_backend *backend;
-  int64_t next_due; /* when the next scheduled job comes due; 0: none. Kept after turns */
+  int64_t next_due; /* when the next scheduled job comes due, or a rate lets the next one
+                       begin; 0: never. Kept after turns */
   int64_t next_deadline;       /* the same of deadlines */
   int64_t (*now)(void);        /* the store's clock, which does not go back */
   uv_prepare_t *flusher;       /* store.c's */

@@ -22,7 +22,7 @@ struct view_job {
   int64_t batch;          /* that it belongs to or follows, 0: null */
   struct view_text after; /* PENDING, of one in full: JSON */
   int64_t parent, created_at, run_at, began_at, finished_at; /* 0: null */
-  const char *waiting_for; /* what keeps it back: "task", "resume", or NULL */
+  const char *waiting_for; /* what keeps it back, or NULL */
   int64_t deadline;        /* 0: null */
   bool has_progress;       /* and then: */
   double percent;          /* < 0: null */

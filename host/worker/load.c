@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "queue/limits.h"
 
 /* An operation on its way to the store. When another manifest was taken meanwhile
  * (`manifests` has moved on), its answer is of no interest any more. */
@@ -25,6 +26,8 @@ struct apply {
   json_t *manifest; /* its strings are the operation's */
   unsigned number;
   void *names;
+  struct store_queue *queues;
+  size_t n_queues;
 };
 
 static void submit(struct generation *g, struct apply *a, enum store_kind kind,
@@ -46,6 +49,7 @@ static void apply_free(struct apply *a)
   generation__let_go(&a->generation);
   json_decref(a->manifest);
   free(a->names);
+  limits_free_queues(a->queues, a->n_queues);
   free(a);
 }
 
@@ -137,11 +141,18 @@ static void send_types(struct generation *g)
   struct store_type *types = mem_alloc(n * sizeof *types);
   for (size_t i = 0; i < n; i++) {
     const struct catalog_task *task = catalog_at(g->catalog, i);
-    types[i] = (struct store_type){task->name, !task->rerun};
+    types[i] = (struct store_type){.name = task->name,
+                                   .once = !task->rerun,
+                                   .limit = task->limit,
+                                   .key_limit = task->key_limit,
+                                   .order = task->strict ? STORE_BY_KEY : STORE_LOOSE};
   }
   a->names = types;
+  a->queues = limits_read_queues(json_object_get(g->manifest, "queues"), &a->n_queues);
   a->u.types.types = types;
   a->u.types.n = n;
+  a->u.types.queues = a->queues;
+  a->u.types.n_queues = a->n_queues;
   g->state = GENERATION_NAMING;
   submit(g, a, STORE_TYPES, types_known);
 }
@@ -166,15 +177,20 @@ static void staff_up(struct generation *g)
   when_staffed(g);
 }
 
+static bool is_same(const json_t *a, const json_t *b, const char *member)
+{
+  return json_equal(json_object_get(a, member), json_object_get(b, member));
+}
+
 /* Files that are no constant can declare something else in each process; jobs of what one
  * of them lacks would go to it in vain. */
 static void join(struct worker *w, json_t *manifest)
 {
   struct generation *g = w->generation;
-  const json_t *expected = json_object_get(g->manifest, "tasks");
-  if (!json_equal(json_object_get(manifest, "tasks"), expected)) {
-    process_kill(w->process,
-                 "its files declare other tasks than those of the first worker");
+  if (!is_same(manifest, g->manifest, "tasks") ||
+      !is_same(manifest, g->manifest, "queues")) {
+    process_kill(w->process, "its files declare other tasks or queues than those of the "
+                             "first worker");
   } else if (g->state == GENERATION_CURRENT) {
     w->state = WORKER_READY;
     dispatch__pump(w->pool);

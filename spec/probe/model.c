@@ -117,7 +117,8 @@ static void read_types(struct arena *a, const json_t *args, struct store_op *op)
   struct store_type *named = arena_alloc(a, (types->n + 1) * sizeof *named);
   for (size_t i = 0; i < types->n; i++) {
     const json_t *type = json_array_get(list, i);
-    named[i] = (struct store_type){text_of(type, "name"), jx_bool(type, "once", false)};
+    named[i] = (struct store_type){.name = text_of(type, "name"),
+                                   .once = jx_bool(type, "once", false)};
   }
   types->types = named;
 }

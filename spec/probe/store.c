@@ -14,6 +14,8 @@
 #include "store/cases_control.h"
 #include "store/cases_finish.h"
 #include "store/cases_graph.h"
+#include "store/cases_gates.h"
+#include "store/cases_gates_random.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
 #include "store/cases_lock.h"
@@ -65,6 +67,9 @@ static const struct {
      "returning token, due"},
     {"sqlite-keeps-ended-leases", "sqlite:", "lock_due",
      "select token from candy_lock where due <= ?1 and not held order by due limit ?2"},
+    {"sqlite-forgets-slots", "sqlite:", "count_running", "select 0, 0, '', 0 where 0"},
+    {"sqlite-forgets-order", "sqlite:", "count_scheduled", "select 0, 0, '', 0 where 0"},
+    {"sqlite-forgets-starts", "sqlite:", "starts", "select 0, 0, '', 0, 0 where 0"},
     {"sqlite-keeps-what-was-taken-back", "sqlite:", "rollback", "commit"},
 };
 
@@ -88,6 +93,24 @@ static const struct {
     CASE(queues_take_turns),
     CASE(unknown_types_are_set_aside),
     CASE(recovery),
+    CASE(limit_of_a_task),
+    CASE(limit_of_a_key),
+    CASE(limit_of_a_queue),
+    CASE(limit_of_a_key_in_a_queue),
+    CASE(limits_together),
+    CASE(slots_survive),
+    CASE(limits_change),
+    CASE(limits_and_failures),
+    CASE(many_behind_one_key),
+    CASE(rate_of_a_task),
+    CASE(rate_of_a_key_and_of_a_queue),
+    CASE(rate_of_released_jobs),
+    CASE(strict_order_by_key),
+    CASE(strict_order_of_a_queue),
+    CASE(keys_take_turns),
+    CASE(keys_have_weights),
+    CASE(waiting_makes_urgent),
+    CASE(any_order_of_events),
     CASE(stale_leases_do_nothing),
     CASE(one_turn_one_finish),
     CASE(retries_keep_their_history),

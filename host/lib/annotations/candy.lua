@@ -22,6 +22,12 @@
 ---@field throttle candy.Duration|candy.Throttle|nil  one job in so long a time
 ---@field singleton string?  `skip`, `queue`, `cancel_previous` or `cancel_queued`
 ---@field description string?  a text for people
+---@field key string?  what a job is about, made of its payload: "{account}", "{site.id}", "{workspace}:{account}"; a `key` that is given with the job wins
+---@field concurrency integer?  at most so many of its jobs run at a time
+---@field rate string?  at most so many begin within a time: "100/1m"
+---@field key_concurrency integer?  the same for the jobs of each key
+---@field key_rate string?
+---@field order "strict"?  the jobs of one key run one after the other in the order in which they came, retries included; `priority` counts for nothing then. Needs `key`
 
 ---@class candy.Unique
 ---@field fields string[]?  of the payload; all of it by default
@@ -226,7 +232,7 @@ function Job:children() end
 ---@field priority integer?  smaller runs first; the task's by default
 ---@field queue string?  where it waits; the task's by default
 ---@field tags string[]?  at most 20
----@field key string?  what the job is about
+---@field key string?  what the job is about, for limits, order and fairness; made by the task's own `key` by default
 ---@field max_retries integer?  how often it is tried again; the task's by default
 ---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"), or a time (RFC 3339, or milliseconds since 1970); the task's by default
 ---@field unique boolean|string[]|candy.Unique|nil  which jobs are the same, as candy.task takes it, in place of all that the task says of that; false: none
@@ -238,6 +244,16 @@ function Job:children() end
 ---@class candy.NewJob: candy.EnqueueOptions
 ---@field type string|candy.Task  a task's name or handle
 ---@field payload table?  {} by default
+
+---@class candy.QueueOptions
+---@field concurrency integer?  at most so many of its jobs run at a time
+---@field rate string?  at most so many begin within a time: "1000/1h"
+---@field key_concurrency integer?  the same for the jobs of each key
+---@field key_rate string?
+---@field order "strict"|"strict_by_key"|nil  all of its jobs, or those of each key, run one after the other in the order in which they came, retries included; priorities count for nothing then
+---@field fair boolean?  true: its keys take turns
+---@field weights table<string, integer>?  how often each key's turn comes, with `fair`; 1 by default
+---@field ageing candy.Duration?  so long a wait is worth one step of priority
 
 ---@class candy.PauseOptions
 ---@field task boolean?  true: the name is a task's, not a queue's
@@ -781,6 +797,31 @@ function candy.queue.push(task, payload, opts) end
 ---@return candy.Error? err
 ---@return table<integer, boolean>? duplicates
 function candy.queue.push_many(jobs) end
+
+--- Says how many jobs of a queue may run, and in which order. Only at a file's top level,
+--- once for each queue. A queue needs no declaration to be used.
+---
+--- ```lua
+--- -- scripts/social.lua
+--- local candy = require("candy")
+---
+--- candy.queue.declare("social", {
+---   concurrency = 10, key_rate = "30/1m",
+---   fair = true, weights = { acme = 5 },
+--- })
+---
+--- candy.task("share", { queue = "social", key = "{account}" }, function(job)
+---   return job.key
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue share '{"account":"acme"}' --wait
+--- "acme"
+--- ```
+---@param name string
+---@param opts candy.QueueOptions
+function candy.queue.declare(name, opts) end
 
 --- Ends a job that waits or runs.
 ---

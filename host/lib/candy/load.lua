@@ -2,6 +2,7 @@
 -- host is told about them (the manifest, as JSON).
 local core = require("candy.core")
 local cron = require("candy.cron")
+local limits = require("candy.limits")
 local script = require("candy.script")
 
 local function or_null(value)
@@ -12,7 +13,7 @@ local function or_null(value)
 end
 
 local function task_of_manifest(task)
-  return {
+  return limits.put({
     name = task.name, file = task.path, line = task.line,
     queue = or_null(task.queue),
     priority = task.priority or 0,
@@ -25,7 +26,16 @@ local function task_of_manifest(task)
     unique = or_null(task.rule),
     description = or_null(task.description),
     schema = or_null(task.schema),
-  }
+    key = or_null(task.key), order = or_null(task.order),
+  }, task)
+end
+
+local function queue_of_manifest(queue)
+  return limits.put({
+    name = queue.name, file = queue.path, line = queue.line,
+    order = or_null(queue.order), fair = queue.fair == true,
+    weights = or_null(queue.weights), ageing_ms = or_null(queue.ageing),
+  }, queue)
 end
 
 local function schema_of_manifest(schema)
@@ -87,6 +97,7 @@ return function()
     tasks = map(tasks, task_of_manifest),
     schemas = map(script.declarations("schema"), schema_of_manifest),
     handlers = map(script.declarations("handler"), handler_of_manifest),
+    queues = map(script.declarations("queue"), queue_of_manifest),
     crons = map(script.declarations("cron"), cron_of_manifest),
     files = files_of_manifest(),
   }))

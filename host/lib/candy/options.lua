@@ -132,6 +132,19 @@ function options.tags(value)
   return tags
 end
 
+--- One of some texts.
+function options.one_of(...)
+  local allowed = { ... }
+  return function(value)
+    for _, text in ipairs(allowed) do
+      if value == text then
+        return value
+      end
+    end
+    return nil, '"' .. table.concat(allowed, '" or "') .. '"'
+  end
+end
+
 options.priority = options.integer(-1000000, 1000000)
 options.retries = options.integer(0, 1000)
 

@@ -2,9 +2,11 @@
 local core = require("candy.core")
 local errors = require("candy.error")
 local frozen = require("candy.frozen")
+local limits = require("candy.limits")
 local new_job = require("candy.new_job")
 local new_jobs = require("candy.new_jobs")
 local options = require("candy.options")
+local script = require("candy.script")
 local wait = require("candy.wait")
 
 ---@class candy.EnqueueOptions
@@ -13,7 +15,8 @@ local wait = require("candy.wait")
 ---@field priority integer?  smaller runs first; the task's by default
 ---@field queue string?  where it waits; the task's by default
 ---@field tags string[]?  at most 20
----@field key string?  what the job is about
+---@field key string?  what the job is about, for limits, order and fairness; made by the
+---  task's own `key` by default
 ---@field max_retries integer?  how often it is tried again; the task's by default
 ---@field deadline string|integer?  by when it is to have ended: so long from now ("30m"),
 ---  or a time (RFC 3339, or milliseconds since 1970); the task's by default
@@ -91,6 +94,103 @@ function queue.push_many(jobs)
     return core.array({}), nil, {}
   end
   return enqueue(what, specs)
+end
+
+-- Policies --
+
+local WEIGHT_MOST = 1000
+
+local function weights(value)
+  local expected = ("a table of weights by key, such as { acme = 5 }, from 1 to %d")
+    :format(WEIGHT_MOST)
+  local fits = options.integer(1, WEIGHT_MOST)
+  if type(value) ~= "table" then
+    return nil, expected
+  end
+  for key, weight in pairs(value) do
+    if not options.label(key) or not fits(weight) then
+      return nil, expected
+    end
+  end
+  return value
+end
+
+local function ageing(value)
+  local ms, expected = options.time_limit(value)
+  if ms and ms <= 365 * 86400 * 1000 then
+    return ms
+  end
+  return nil, expected or "at most 365d"
+end
+
+---@class candy.QueueOptions
+---@field concurrency integer?  at most so many of its jobs run at a time
+---@field rate string?  at most so many begin within a time: "1000/1h"
+---@field key_concurrency integer?  the same for the jobs of each key
+---@field key_rate string?
+---@field order "strict"|"strict_by_key"|nil  all of its jobs, or those of each key, run
+---  one after the other in the order in which they came, retries included; priorities
+---  count for nothing then
+---@field fair boolean?  true: its keys take turns
+---@field weights table<string, integer>?  how often each key's turn comes, with `fair`; 1
+---  by default
+---@field ageing candy.Duration?  so long a wait is worth one step of priority
+
+local QUEUE = limits.with({
+  order = options.one_of("strict", "strict_by_key"),
+  fair = options.boolean,
+  weights = weights,
+  ageing = ageing,
+})
+
+local function check_together(where, declaration)
+  local function refuse(text)
+    core.misuse(("%s: %s"):format(where, text))
+  end
+  if declaration.weights and not declaration.fair then
+    refuse("weights need fair = true")
+  elseif declaration.fair and declaration.ageing then
+    refuse("fair and ageing are two orders: choose one")
+  elseif declaration.order == "strict" and declaration.fair then
+    refuse('keys take no turns in strict order; order = "strict_by_key" goes with fair')
+  elseif declaration.order and declaration.ageing then
+    refuse("priorities count for nothing in strict order, so there is nothing to age")
+  end
+end
+
+--- Says how many jobs of a queue may run, and in which order. Only at a file's top level,
+--- once for each queue. A queue needs no declaration to be used.
+---
+--- ```lua
+--- -- scripts/social.lua
+--- local candy = require("candy")
+---
+--- candy.queue.declare("social", {
+---   concurrency = 10, key_rate = "30/1m",
+---   fair = true, weights = { acme = 5 },
+--- })
+---
+--- candy.task("share", { queue = "social", key = "{account}" }, function(job)
+---   return job.key
+--- end)
+--- ```
+---
+--- ```console
+--- $ candy enqueue share '{"account":"acme"}' --wait
+--- "acme"
+--- ```
+---@param name string
+---@param opts candy.QueueOptions
+function queue.declare(name, opts)
+  script.check_declares("candy.queue.declare")
+  if not options.queue_name(name) then
+    core.misuse("candy.queue.declare: the first argument must be a queue's name, not "
+      .. options.show(name))
+  end
+  local where = ('queue "%s"'):format(name)
+  local declaration = options.read(where, opts, QUEUE)
+  check_together(where, declaration)
+  script.declare("queue", name, declaration)
 end
 
 --- Ends a job that waits or runs.

@@ -37,7 +37,7 @@ local script = { files = files }
 local function withdraw(file)
   for i = #order, 1, -1 do
     if order[i].file == file then
-      declared[order[i].key] = nil
+      declared[order[i].id] = nil
       table.remove(order, i)
     end
   end
@@ -147,16 +147,16 @@ end
 ---@param name string
 ---@param declaration table  gets `file`, `path` and `line`
 function script.declare(kind, name, declaration)
-  local key = kind .. " " .. name
+  local id = kind .. " " .. name
   local file = stack[#stack]
-  declaration.kind, declaration.name, declaration.key = kind, name, key
+  declaration.kind, declaration.name, declaration.id = kind, name, id
   declaration.file, declaration.path = file, file.path
   declaration.line = core.line(declaration.fn) or 1
-  if declared[key] then
+  if declared[id] then
     core.misuse(('%s "%s" is declared twice: at %s and at %s')
-      :format(kind, name, place_of(declared[key]), place_of(declaration)))
+      :format(kind, name, place_of(declared[id]), place_of(declaration)))
   end
-  declared[key] = declaration
+  declared[id] = declaration
   order[#order + 1] = declaration
 end
 

@@ -1,6 +1,7 @@
 -- candy.task: named code that jobs run.
 local core = require("candy.core")
 local frozen = require("candy.frozen")
+local limits = require("candy.limits")
 local options = require("candy.options")
 local shapes = require("candy.payload")
 local queue = require("candy.queue")
@@ -71,6 +72,19 @@ local function shape(value)
   return nil, 'a table such as { repo = "string", since = "string?" }'
 end
 
+--- Literal text and fields in braces.
+local function key_pattern(value)
+  local expected = 'a pattern of fields of the payload, such as "{account}"'
+  if not options.label(value) then
+    return nil, expected
+  end
+  local rest, fields = value:gsub("{[%w_-]+[%w_.-]*}", "")
+  if fields == 0 or rest:find("[{}]") then
+    return nil, expected
+  end
+  return value
+end
+
 ---@class candy.TaskOptions
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
@@ -93,6 +107,14 @@ end
 ---@field throttle candy.Duration|candy.Throttle|nil  one job in so long a time
 ---@field singleton string?  `skip`, `queue`, `cancel_previous` or `cancel_queued`
 ---@field description string?  a text for people
+---@field key string?  what a job is about, made of its payload: "{account}", "{site.id}",
+---  "{workspace}:{account}"; a `key` that is given with the job wins
+---@field concurrency integer?  at most so many of its jobs run at a time
+---@field rate string?  at most so many begin within a time: "100/1m"
+---@field key_concurrency integer?  the same for the jobs of each key
+---@field key_rate string?
+---@field order "strict"?  the jobs of one key run one after the other in the order in
+---  which they came, retries included; `priority` counts for nothing then. Needs `key`
 
 ---@class candy.Unique
 ---@field fields string[]?  of the payload; all of it by default
@@ -110,7 +132,7 @@ end
 
 local NO_LIMIT = 365 * 86400 * 1000
 
-local OPTIONS = {
+local OPTIONS = limits.with({
   payload = shape,
   additional = options.boolean,
   max_retries = options.retries,
@@ -126,7 +148,18 @@ local OPTIONS = {
   throttle = unique.throttle,
   singleton = unique.singleton,
   description = options.text,
-}
+  key = key_pattern,
+  order = options.one_of("strict"),
+})
+
+local function check_key(where, declaration)
+  for _, name in ipairs({ "key_concurrency", "key_rate", "order" }) do
+    if declaration[name] and not declaration.key then
+      core.misuse(('option "%s" of %s needs a key, such as key = "{account}"')
+        :format(name, where))
+    end
+  end
+end
 
 local function check_name(name)
   if type(name) ~= "string" or #name > 200 or not name:match("^[%w_%.:-]+$") then
@@ -193,6 +226,7 @@ return function(name, opts, fn, ...)
     core.misuse(("the last argument of candy.task for %s must be a function, not %s")
       :format(where, options.show(fn)))
   end
+  check_key(where, declaration)
   if declaration.heartbeat and not declaration.timeout then
     declaration.timeout = NO_LIMIT
   end

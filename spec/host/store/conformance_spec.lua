@@ -52,6 +52,9 @@ describe("the store's conformance suite", function()
     ["sqlite-waits-for-one-only"] = { "jobs_wait_for_others", "a_list_that_is_a_graph" },
     ["sqlite-forgets-children-early"] = { "retention_of_batches" },
     ["sqlite-lets-all-go"] = { "a_batch_lets_go_so_many" },
+    ["sqlite-forgets-slots"] = { "slots_survive", "any_order_of_events" },
+    ["sqlite-forgets-order"] = { "strict_order_by_key", "any_order_of_events" },
+    ["sqlite-forgets-starts"] = { "rate_of_a_task", "rate_of_released_jobs" },
     ["sqlite-claims-twice"] = { "order", "twenty_thousand" },
   }
   for mutant, cases in pairs(mutants) do

@@ -25,8 +25,9 @@ drop table candy_ready;
 alter table candy_ready_3 rename to candy_ready;
 create index candy_ready_held on candy_ready (id) where held <> 0;
 
--- Where a ready job is whose place is not (queue, priority, turn, id) of its candy_job:
--- one that was scheduled, retried, or brought back.
+-- Where a ready job is whose place is not (queue, priority, turn, id) of its candy_job,
+-- with priority 0 where the turn is odd (sqlite_order.c): one that was scheduled,
+-- retried, or brought back.
 create table candy_place (
   id integer primary key,
   queue integer not null,
@@ -171,6 +172,27 @@ create table candy_follower (
   trace text,
   payload text not null,
   primary key (batch, event)
+) without rowid;
+
+-- Limits and order (sqlite_gate.h). Jobs that wait and hold slots are found at the start.
+create index candy_scheduled_held on candy_scheduled (id) where held <> 0;
+
+-- How many began at a gate with a rate, up to `at`, as long as they count.
+create table candy_start (
+  kind integer not null,
+  scope integer not null,
+  key text not null,
+  at integer not null,
+  n integer not null,
+  primary key (kind, scope, key, at)
+) without rowid;
+
+-- The last turn that each key of a fair queue was given (sqlite_order.c).
+create table candy_turn (
+  queue integer not null,
+  key text not null,
+  turn integer not null,
+  primary key (queue, key)
 ) without rowid;
 
 -- The lines of locks, in the order of arrival; the first of a line holds the lock. `due`

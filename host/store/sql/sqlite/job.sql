@@ -43,13 +43,10 @@ delete from candy_scheduled where id = ?1
 -- name: ready_queue
 select queue from candy_ready where queue > ?1 order by queue limit 1
 
--- name: ready_any
-select 1 from candy_ready limit 1
-
 -- name: ready_scan
 select r.priority, r.turn, r.seq, r.id, r.lease, r.retry_count, r.rescues, r.held,
-       j.type, j.workspace, j.max_retries, j.created_at, j.batch, j.key, j.tags,
-       j.payload, j.trace
+       j.type, j.workspace, j.max_retries, j.created_at, j.batch, j.priority, j.key,
+       j.tags, j.payload, j.trace
 from candy_ready r cross join candy_job j on j.id = r.id
 where r.queue = ?1 order by r.priority, r.turn, r.seq limit ?2
 
@@ -105,7 +102,7 @@ select y.queue, y.priority, y.turn, y.seq, y.lease, y.retry_count, y.rescues, y.
 from candy_job j
 left join candy_place pl on pl.id = j.id
 join candy_ready y on y.queue = coalesce(pl.queue, j.queue)
-  and y.priority = coalesce(pl.priority, j.priority)
+  and y.priority = coalesce(pl.priority, iif(j.turn % 2, 0, j.priority))
   and y.turn = coalesce(pl.turn, j.turn) and y.seq = coalesce(pl.seq, j.id)
 where j.id = ?1 and y.id = j.id
 

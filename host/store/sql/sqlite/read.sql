@@ -22,7 +22,7 @@ left join candy_pending q on q.id = j.id
 left join candy_blocked a on a.id = j.id
 left join candy_place pl on pl.id = j.id
 left join candy_ready y on y.queue = coalesce(pl.queue, j.queue)
-  and y.priority = coalesce(pl.priority, j.priority)
+  and y.priority = coalesce(pl.priority, iif(j.turn % 2, 0, j.priority))
   and y.turn = coalesce(pl.turn, j.turn) and y.seq = coalesce(pl.seq, j.id)
 
 -- name: fits

@@ -1,9 +1,10 @@
 -- What happens to many jobs at once: recovery, types, the dead, retention.
 
+-- Each keeps all its slots (sqlite_gate.h).
 -- name: recover_ready
 insert into candy_ready (queue, priority, turn, seq, id, lease, retry_count, rescues,
                          since, held)
-  select queue, priority, turn, seq, id, lease, retry_count, rescues, ?1, 0
+  select queue, priority, turn, seq, id, lease, retry_count, rescues, ?1, 4
   from candy_running where not once
 
 -- name: recover_places

@@ -1,0 +1,301 @@
+/* Jobs at gates: slots are taken on the way to running and given up behind it, and who
+ * waits for them is called. See sqlite_gate.h. */
+#include "store/sqlite_gate.h"
+
+#define CALL_STEP   1000 /* jobs that one gate calls at a time */
+#define OPENED_STEP 5000 /* gates that one claim opens */
+
+/* ---- which gates ---- */
+
+/* Of a key there is one gate: that of its limit, or that of its order. */
+static struct sqlite_gate *key_gate(struct sqlite_writer *w, enum sqlite_gate_kind limit,
+                                    enum sqlite_gate_kind order, int64_t scope,
+                                    const char *key)
+{
+  if (!key)
+    return NULL;
+  struct sqlite_gate *g = sqlite__gate(w, limit, scope, key);
+  return g ? g : sqlite__gate(w, order, scope, key);
+}
+
+void sqlite__find_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        struct sqlite_gates_of *out)
+{
+  struct sqlite_gate **at = out->at;
+  at[0] = NULL;
+  at[HELD_QUEUE] = sqlite__gate(w, GATE_QUEUE, s->queue, "");
+  at[HELD_QUEUE_KEY] =
+      key_gate(w, GATE_QUEUE_KEY, GATE_QUEUE_KEY_ORDER, s->queue, s->key);
+  at[HELD_TASK_KEY] = key_gate(w, GATE_TASK_KEY, GATE_TASK_KEY_ORDER, s->type, s->key);
+  at[HELD_TASK] = sqlite__gate(w, GATE_TASK, s->type, "");
+}
+
+bool sqlite__has_slot(const struct sqlite_gate *g, int level, int64_t held)
+{
+  return held >= level && (g->kind != GATE_QUEUE || g->rule->strict);
+}
+
+static bool has_rule(const struct sqlite_writer *w, int level, int64_t queue,
+                     int64_t type)
+{
+  const struct sqlite_rule *own = sqlite__rule(w, GATE_QUEUE, queue);
+  switch (level) {
+  case HELD_QUEUE:
+    return own && own->strict;
+  case HELD_QUEUE_KEY:
+    return sqlite__rule(w, GATE_QUEUE_KEY, queue) ||
+           sqlite__rule(w, GATE_QUEUE_KEY_ORDER, queue);
+  case HELD_TASK_KEY:
+    return sqlite__rule(w, GATE_TASK_KEY, type) ||
+           sqlite__rule(w, GATE_TASK_KEY_ORDER, type);
+  default:
+    return sqlite__rule(w, GATE_TASK, type);
+  }
+}
+
+int sqlite__last_gate(const struct sqlite_writer *w, int64_t queue, int64_t type,
+                      int level)
+{
+  do
+    level--;
+  while (level > 0 && !has_rule(w, level, queue, type));
+  return level;
+}
+
+int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subject *s)
+{
+  struct sqlite_gates_of gates;
+  int64_t kept = 0;
+  if (!sqlite__has_policy(w, s->type, s->queue))
+    return 0;
+  sqlite__find_gates(w, s, &gates);
+  for (int level = 1; level <= HELD_ALL; level++)
+    if (gates.at[level] && gates.at[level]->rule->strict)
+      kept = level;
+  return kept;
+}
+
+/* ---- calling those who wait ---- */
+
+/* Returns 1 when the first of them was called, 0 when nobody is there or may come. */
+static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
+{
+  struct sqlite_gate_id id = sqlite__gate_id(g);
+  int level = sqlite__gate_level(g->kind);
+  struct sqlite_place p;
+  int rc = sqlite__blocked_first(w, &id, &p, err);
+  if (rc < 0)
+    return -1;
+  bool has_slot = rc > 0 && sqlite__has_slot(g, level, p.held);
+  if (rc > 0 && !sqlite__gate_admits(w, g, has_slot))
+    return 0;
+  sqlite__gate_change(w, g);
+  g->state.waited_for = rc > 0;
+  if (rc == 0)
+    return 0;
+  if (!has_slot) {
+    g->state.taken++;
+    g->state.reserved++;
+    p.held = level;
+  }
+  if (sqlite__blocked_take(w, &id, &p, err) < 0 || sqlite__add_ready(w, &p, err) < 0)
+    return -1;
+  return 1;
+}
+
+static int call(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
+{
+  int rc = 1, n = 0;
+  for (; n < CALL_STEP && rc > 0 && g->state.waited_for; n++)
+    rc = sqlite__gate_admits(w, g, true) ? call_first(w, g, err) : 0;
+  if (g->state.waited_for)
+    sqlite__gate_opens(w, g, n == CALL_STEP ? w->now : sqlite__rate_opens_at(g));
+  return rc < 0 ? -1 : 0;
+}
+
+int sqlite__open_gates(struct sqlite_writer *w, struct err *err)
+{
+  struct sqlite_gates *gates = w->memory.gates;
+  if (!gates)
+    return 0;
+  for (int i = 0; i < OPENED_STEP; i++) {
+    struct sqlite_heap *opens = &gates->opens;
+    if (opens->n == 0 || opens->items[0].at > w->now)
+      break;
+    int64_t at = opens->items[0].at;
+    struct sqlite_gate *g = sqlite__heap_pop(opens);
+    sqlite__gate_change(w, g);
+    if (g->opens_at != at) /* it was there twice */
+      continue;
+    g->opens_at = 0;
+    if (call(w, g, err) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+/* ---- to running ---- */
+
+static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                     int64_t held)
+{
+  for (int level = 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates->at[level];
+    if (!g)
+      continue;
+    bool has_slot = sqlite__has_slot(g, level, held);
+    bool is_late = g->state.waited_for && !has_slot;
+    if (is_late || !sqlite__gate_admits(w, g, has_slot))
+      return level;
+  }
+  return 0;
+}
+
+static void take_slots(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                       const struct sqlite_place *p)
+{
+  for (int level = 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates->at[level];
+    if (!g)
+      continue;
+    sqlite__gate_change(w, g);
+    if (sqlite__has_slot(g, level, p->held))
+      g->state.reserved--;
+    else
+      g->state.taken++;
+    if (level == HELD_QUEUE && p->turn > g->state.turn)
+      g->state.turn = p->turn;
+    sqlite__rate_add(w, g, w->now, 1);
+    if (g->state.waited_for)
+      sqlite__gate_opens(w, g, sqlite__rate_opens_at(g));
+  }
+}
+
+/* Slots of the gates before the one that is shut. */
+static void reserve_slots(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                          const struct sqlite_subject *s, struct sqlite_place *p,
+                          int shut)
+{
+  int last = sqlite__last_gate(w, s->queue, s->type, shut);
+  for (int level = (int)p->held + 1; level < shut; level++) {
+    struct sqlite_gate *g = gates->at[level];
+    if (!g || !sqlite__has_slot(g, level, level))
+      continue;
+    sqlite__gate_change(w, g);
+    g->state.taken++;
+    g->state.reserved++;
+  }
+  if (p->held < last)
+    p->held = last;
+}
+
+/* Someone who is late waits though there is room: for those before it to be called. */
+static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g, bool has_slot)
+{
+  bool has_room = sqlite__gate_admits(w, g, has_slot);
+  sqlite__gate_change(w, g);
+  g->state.waited_for = true;
+  sqlite__gate_opens(w, g, has_room ? w->now : sqlite__rate_opens_at(g));
+}
+
+bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        struct sqlite_place *p, struct sqlite_gate_id *shut)
+{
+  struct sqlite_gates_of gates;
+  sqlite__find_gates(w, s, &gates);
+  int level = find_shut(w, &gates, p->held);
+  if (level == 0) {
+    take_slots(w, &gates, p);
+    return true;
+  }
+  struct sqlite_gate *g = gates.at[level];
+  reserve_slots(w, &gates, s, p, level);
+  wait_behind(w, g, sqlite__has_slot(g, level, p->held));
+  *shut = sqlite__gate_id(g);
+  return false;
+}
+
+/* In strict order a queue has one job at a time: when that is in candy_ready, in whatever
+ * place, those before it have to be met first. */
+int64_t sqlite__queue_room(struct sqlite_writer *w, int64_t queue)
+{
+  struct sqlite_gate *g = sqlite__gate(w, GATE_QUEUE, queue, "");
+  if (!g)
+    return INT64_MAX;
+  const struct sqlite_rule *rule = g->rule;
+  int64_t running = g->state.taken - g->state.reserved, room = INT64_MAX;
+  if (rule->strict && g->state.called == 0)
+    room = 1 - g->state.taken;
+  else if (!rule->strict && rule->concurrency)
+    room = rule->concurrency - running;
+  if (!sqlite__rate_admits(w, g, 0)) {
+    sqlite__gate_opens(w, g, sqlite__rate_opens_at(g));
+    return 0;
+  }
+  if (rule->rate && rule->rate - g->starts.total < room)
+    room = rule->rate - g->starts.total;
+  return room;
+}
+
+/* ---- from running, and from waiting ---- */
+
+static int leave(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
+{
+  sqlite__gate_change(w, g);
+  g->state.taken--;
+  return call(w, g, err);
+}
+
+int sqlite__leave_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        int64_t held, int64_t began_at, struct err *err)
+{
+  struct sqlite_gates_of gates;
+  sqlite__find_gates(w, s, &gates);
+  for (int level = 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates.at[level];
+    if (!g)
+      continue;
+    if (began_at)
+      sqlite__rate_add(w, g, began_at, -1);
+    if (!sqlite__has_slot(g, level, held)) {
+      if (leave(w, g, err) < 0)
+        return -1;
+      continue;
+    }
+    sqlite__gate_change(w, g);
+    g->state.reserved++;
+  }
+  return 0;
+}
+
+int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
+                          struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  struct sqlite_gates_of gates;
+  int64_t held = p->held;
+  p->held = 0;
+  if (held == 0 || !w->memory.gates)
+    return 0;
+  sqlite3_stmt *row = sqlite__start(c, SQL_ORIGIN, ARGS(arg_int(p->id)));
+  int rc = sqlite__next(c, row, err);
+  if (rc <= 0)
+    return rc;
+  struct sqlite_subject s = {
+      .type = sqlite3_column_int64(row, 0),
+      .queue = p->queue,
+      .key = sqlite__text(row, 1),
+  };
+  sqlite__find_gates(w, &s, &gates);
+  sqlite__stop(row);
+  for (int level = 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates.at[level];
+    if (!g || !sqlite__has_slot(g, level, held))
+      continue;
+    sqlite__gate_change(w, g);
+    g->state.reserved--;
+    if (leave(w, g, err) < 0)
+      return -1;
+  }
+  return 0;
+}
