@@ -268,6 +268,8 @@ int sqlite__leave_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
   return 0;
 }
 
+/* Those who wait are called by the next claim, since this one may be reading the table
+ * that they go back to. */
 int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
                           struct err *err)
 {
@@ -294,8 +296,9 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
       continue;
     sqlite__gate_change(w, g);
     g->state.reserved--;
-    if (leave(w, g, err) < 0)
-      return -1;
+    g->state.taken--;
+    if (g->state.waited_for)
+      sqlite__gate_opens(w, g, w->now);
   }
   return 0;
 }

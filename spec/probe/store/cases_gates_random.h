@@ -14,6 +14,8 @@ struct known {
   int type, queue, key; /* places in the names below; key 0: none */
 
   enum { WAITS, RUNS, OVER } state;
+
+  bool told; /* to end */
 };
 
 static struct known story[JOBS_OF_A_STORY];
@@ -97,6 +99,8 @@ static void enter(void)
   *k = (struct known){.type = any(3), .queue = any(4), .key = any(4)};
   if (k->type == ORDERED)
     k->queue = ordered_queue;
+  else if (k->type == LIMITED && k->queue == LINE)
+    k->queue = DEFAULT;
   struct store_new job = a_job(story_types[k->type]);
   job.queue = story_queues[k->queue];
   job.key = story_keys[k->key];
@@ -149,7 +153,54 @@ static void end_one(void)
   CHECK(act(&op.op) == 0);
   CHECK(op.verdict == STORE_DONE);
   store_op_fini(&op.op);
-  k->state = outcome == STORE_OK || outcome == STORE_FAIL ? OVER : WAITS;
+  k->state = k->told || outcome == STORE_OK || outcome == STORE_FAIL ? OVER : WAITS;
+}
+
+/* One that runs is told, and ends with its claim. */
+static void cancel_any(void)
+{
+  struct known *k = story_n ? &story[any(story_n)] : NULL;
+  if (!k || k->state == OVER)
+    return;
+  struct store_filter filter = {.ids = &k->id, .n_ids = 1};
+  struct store_bulk op = {
+      .op.kind = STORE_CANCEL, .filter = filter, .max = 1, .reason = ERROR("cancelled")};
+  CHECK(act(&op.op) == 0);
+  store_op_fini(&op.op);
+  k->told = k->state == RUNS;
+  k->state = k->told ? RUNS : OVER;
+}
+
+/* To another time, which is over soon, or with another payload. What is in strict order
+ * gives its place away with it, so these are left alone. */
+static void edit_any(void)
+{
+  struct known *k = story_n ? &story[any(story_n)] : NULL;
+  if (!k || k->state != WAITS || k->queue == LINE || k->type == ORDERED)
+    return;
+  struct store_edit op = {.op.kind = STORE_EDIT,
+                          .id = k->id,
+                          .by = "a spec",
+                          .payload = "{}",
+                          .payload_len = 2,
+                          .sets_time = any(2),
+                          .delay_ms = any(3),
+                          .sets_priority = any(2),
+                          .priority = any(3)};
+  CHECK(act(&op.op) == 0);
+  store_op_fini(&op.op);
+}
+
+/* Others pass those that rest, in strict order, too: none of these are in the line. */
+static void rest(bool resume)
+{
+  struct store_pause op = {.op.kind = STORE_PAUSE,
+                           .by = "a spec",
+                           .task = true,
+                           .resume = resume,
+                           .name = story_types[LIMITED]};
+  CHECK(act(&op.op) == 0);
+  store_op_fini(&op.op);
 }
 
 static void end_in_vain(void)
@@ -189,7 +240,7 @@ static void restart(void)
   if (any(2)) {
     recover();
     for (struct known *k = story; k < story + story_n; k++)
-      k->state = k->state == RUNS ? WAITS : k->state;
+      k->state = k->state != RUNS ? k->state : k->told ? OVER : WAITS;
   }
   say_policies();
 }
@@ -199,10 +250,16 @@ static void step(void)
   int what = any(100);
   if (what < 30)
     enter();
-  else if (what < 60)
+  else if (what < 55)
     begin();
-  else if (what < 90)
+  else if (what < 80)
     end_one();
+  else if (what < 84)
+    cancel_any();
+  else if (what < 87)
+    edit_any();
+  else if (what < 90)
+    rest(any(3) != 0);
   else if (what < 93)
     end_in_vain();
   else if (what < 95)
@@ -217,6 +274,7 @@ static void step(void)
 static void end_all(void)
 {
   int64_t give_up = clock_wall_ms() + 10000;
+  rest(true);
   for (int left = story_n; left > 0;) {
     begin();
     left = 0;
