@@ -13,6 +13,9 @@
 /* Instructions between two errors: enough to handle the first one and to return. */
 #define BREATH 10000
 
+/* Bytes between two sendings of the collector while there is an alarm. */
+#define SENT_EVERY ((size_t)1024 * 1024)
+
 /* ---- stress ---- */
 
 /* For specs: while the heap is small, the collector never rests, and a cycle is over
@@ -79,12 +82,21 @@ static void on_alarm(lua_State *L, lua_Debug *at)
   lua_error(L);
 }
 
-/* Called within allocations: lua_sethook and these settings of lua_gc only set fields. */
+/* Called within allocations: lua_sethook and these settings of lua_gc only set fields.
+ *
+ * Compiled code leaves for the interpreter when the collector comes to its atomic phase.
+ * One that was sweeping ends its cycle first, and would rest until the heap has nearly
+ * doubled: so it is sent off again and again while there is an alarm. */
 static void set_alarm(struct memory *m)
 {
-  m->alarmed = true;
-  lua_sethook(m->L, on_alarm, LUA_MASKCOUNT, 1);
-  lua_gc(m->L, LUA_GCSETSTEPMUL, STEP_FAST);
+  if (!m->alarmed) {
+    m->alarmed = true;
+    lua_sethook(m->L, on_alarm, LUA_MASKCOUNT, 1);
+    lua_gc(m->L, LUA_GCSETSTEPMUL, STEP_FAST);
+  } else if (m->used < m->sent_at + SENT_EVERY) {
+    return;
+  }
+  m->sent_at = m->used;
   lua_gc(m->L, LUA_GCRESTART, 0);
 }
 
@@ -122,7 +134,7 @@ static bool fits(struct memory *m, size_t more)
     return true;
   if (m->used + more > m->hard + (m->telling ? MEMORY_SLACK : 0))
     return false;
-  if (!m->alarmed && !m->telling && m->L)
+  if (!m->telling && m->L)
     set_alarm(m);
   return true;
 }

@@ -24,6 +24,7 @@ struct memory {
   size_t used, max, hard;
   bool telling;     /* an error is being told, which must not fail for want of memory */
   bool alarmed;     /* the hook is set */
+  size_t sent_at;   /* what was used when the collector was sent off last, while it is */
   unsigned refused; /* errors raised for want of memory; whoever looks sets it to 0 */
   void (*hopeless)(void *arg); /* does not return; NULL: there is no compiled code */
   void *arg;
