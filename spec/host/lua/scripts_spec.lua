@@ -29,6 +29,8 @@ describe("the manifest", function()
       candy.task("full", {
         payload = { n = "integer" }, max_retries = 5, timeout = "2m", queue = "mail",
         priority = -3, rerun = false, description = "Does it.", unique = { "n" },
+        key = "{n}", order = "strict", concurrency = 4, rate = "100/1m",
+        key_concurrency = 2, key_rate = "5/1s",
       }, function() end)
       candy.schema("notes", "create table notes (n integer)")
       candy.schema("more", { "create table a (n)", "create index b on a (n)" })
@@ -37,31 +39,48 @@ describe("the manifest", function()
     assert.same({
       name = "plain", file = "scripts/a.lua", line = 2, queue = null, priority = 0,
       max_retries = null, timeout_ms = null, rerun = true, description = null,
-      schema = null, unique = null,
+      schema = null, unique = null, key = null, order = null, concurrency = null,
+      rate = null, rate_ms = null, key_concurrency = null, key_rate = null,
+      key_rate_ms = null,
     }, manifest.tasks[1])
     assert.same({
       name = "full", file = "scripts/a.lua", line = 3, queue = "mail", priority = -3,
       max_retries = 5, timeout_ms = 120000, rerun = false, description = "Does it.",
-      unique = { mode = "keep", fields = { "n" } },
+      unique = { mode = "keep", fields = { "n" } }, key = "{n}", order = "strict",
+      concurrency = 4, rate = 100, rate_ms = 60000, key_concurrency = 2, key_rate = 5,
+      key_rate_ms = 1000,
       schema = {
         type = "object", properties = { n = { type = "integer" } }, required = { "n" },
         additionalProperties = false,
       },
     }, manifest.tasks[2])
     assert.same({
-      { name = "notes", file = "scripts/a.lua", line = 7,
+      { name = "notes", file = "scripts/a.lua", line = 9,
         steps = { "create table notes (n integer)" } },
-      { name = "more", file = "scripts/a.lua", line = 8,
+      { name = "more", file = "scripts/a.lua", line = 10,
         steps = { "create table a (n)", "create index b on a (n)" } },
     }, manifest.schemas)
     assert.same({ { path = "scripts/a.lua", error = null } }, manifest.files)
     worker:close()
   end)
 
+  it("tells queues", function()
+    local worker, manifest = load_files({ ["scripts/a.lua"] = HEAD .. [[
+      candy.queue.declare("mail", { concurrency = 3, fair = true, weights = { a = 5 } })
+    ]] })
+    local null = require("cjson").null
+    assert.same({ {
+      name = "mail", file = "scripts/a.lua", line = 2, concurrency = 3, rate = null,
+      rate_ms = null, key_concurrency = null, key_rate = null, key_rate_ms = null,
+      order = null, fair = true, weights = { a = 5 }, ageing_ms = null,
+    } }, manifest.queues)
+    worker:close()
+  end)
+
   it("of no files at all is empty", function()
     local worker = support.start({})
-    assert.same({ tasks = {}, schemas = {}, handlers = {}, crons = {}, files = {} },
-      worker:manifest())
+    assert.same({ tasks = {}, queues = {}, schemas = {}, handlers = {}, crons = {},
+      files = {} }, worker:manifest())
     worker:close()
   end)
 end)
