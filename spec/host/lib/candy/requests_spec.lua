@@ -31,7 +31,7 @@ describe("candy.queue", function()
   it("pushes a job", function()
     local asked, result = ask([[return candy.queue.push("mail", { to = "x" }, {
       delay = "2s", priority = -1, queue = "q", tags = { "a", "b" }, key = "k",
-      max_retries = 0 })]], '{"ids":["41"]}')
+      max_retries = 0 })]], '{"ids":["41"],"duplicates":[]}')
     assert.same({ "enqueue", { jobs = { {
       type = "mail", payload = '{"to":"x"}', delay_ms = 2000, priority = -1, queue = "q",
       tags = { "a", "b" }, key = "k", max_retries = 0,
@@ -41,18 +41,18 @@ describe("candy.queue", function()
 
   it("pushes by a task's handle, at a time", function()
     local asked = ask('return other:enqueue(nil, { run_at = "2026-11-22T08:00:00Z" })',
-      '{"ids":["1"]}')
+      '{"ids":["1"],"duplicates":[]}')
     assert.same({ jobs = { { type = "other", payload = "{}", run_at = 1795334400000 } } },
       asked[2])
     asked = ask("return candy.queue.push(other, {}, { run_at = 1795334400000 })",
-      '{"ids":["1"]}')
+      '{"ids":["1"],"duplicates":[]}')
     assert.equal(1795334400000, asked[2].jobs[1].run_at)
   end)
 
   it("pushes many, and none", function()
     local asked, result = ask([[return candy.queue.push_many({
       { type = "a", payload = { n = 1 } }, { type = other, delay = 1.5 } })]],
-      '{"ids":["1","2"]}')
+      '{"ids":["1","2"],"duplicates":[]}')
     assert.same({ jobs = { { type = "a", payload = '{"n":1}' },
       { type = "other", payload = "{}", delay_ms = 1500 } } }, asked[2])
     assert.equal('["1","2"]', result)
@@ -69,7 +69,8 @@ describe("candy.queue", function()
   local faults = {
     { 'candy.queue.push("a", {}, { dleay = 1 })',
       'unknown option "dleay" of candy.queue.push '
-      .. "of a; known options: delay key max_retries priority queue run_at tags" },
+      .. "of a; known options: after after_failure batch deadline delay key max_retries "
+      .. "priority queue ref run_at tags unique" },
     { 'candy.queue.push("a", {}, { delay = "x" })',
       'option "delay" of candy.queue.push of a '
       .. 'must be a duration such as "30s", "5m" or "2h", or a number of seconds, '
