@@ -231,6 +231,7 @@ static void end_twice(void)
   wait_for_all();
   CHECK(op.verdict == STORE_DONE && bad.op.status < 0);
   store_op_fini(&bad.op);
+  store_op_fini(&op.op);
   k->state = OVER;
 }
 
