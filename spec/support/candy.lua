@@ -95,11 +95,12 @@ function candy.spawn(file, args, options)
   return run
 end
 
---- Waits for the end of it; returns the exit code, or nil and the signal.
-function candy.join(run)
+--- Waits for the end of it, at most `patience` seconds; returns the exit code, or nil and
+--- the signal.
+function candy.join(run, patience)
   poll.wait_for(function()
     return run.code and run.out.ended and run.err.ended
-  end, PATIENCE, "the end of process " .. run.pid .. "; it said: " .. run.err.text)
+  end, patience or PATIENCE, "the end of process " .. run.pid .. "; it said: " .. run.err.text)
   return run.signal == 0 and run.code or nil, run.signal
 end
 

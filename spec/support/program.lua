@@ -13,13 +13,14 @@ end
 --- answer it. No CANDY_* variable reaches it but those given.
 ---@param path string
 ---@param args string[]
----@param options { env: table?, cwd: string?, stdin: string? }?
+---@param options { env: table?, cwd: string?, stdin: string?, patience: number? }?
+---  patience: seconds until it must have ended
 ---@return { code: integer?, out: string, err: string }
 function program.run(path, args, options)
   options = options or {}
   local run = candy.spawn(path, args,
     { env = options.env, cwd = options.cwd, input = options.stdin })
-  local code = candy.join(run)
+  local code = candy.join(run, options.patience)
   return { code = code, out = run.out.text, err = run.err.text }
 end
 

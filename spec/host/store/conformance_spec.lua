@@ -2,9 +2,13 @@
 -- on purpose do not pass the cases that are there for what is wrong with them.
 local program = require("spec.support.program")
 
+-- Each case is watched by the suite itself; this is for all of them.
+local PATIENCE = 270
+
 local function run_suite(backend, case)
   local folder = program.folder()
-  local result = program.run(program.build() .. "/probe/store", { backend, folder, case })
+  local result = program.run(program.build() .. "/probe/store", { backend, folder, case },
+    { patience = PATIENCE })
   program.remove(folder)
   local cases = {}
   for verdict, name in result.out:gmatch("(%a[%a ]-) %d+ %- ([%w_]+)\n") do
