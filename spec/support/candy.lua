@@ -100,7 +100,8 @@ end
 function candy.join(run, patience)
   poll.wait_for(function()
     return run.code and run.out.ended and run.err.ended
-  end, patience or PATIENCE, "the end of process " .. run.pid .. "; it said: " .. run.err.text)
+  end, patience or PATIENCE,
+    "the end of process " .. run.pid .. "; it said: " .. run.err.text)
   return run.signal == 0 and run.code or nil, run.signal
 end
 
