@@ -150,11 +150,33 @@ static int keep_checkpoint(struct claiming *k, struct store_job *job, struct err
   return rc < 0 ? -1 : 0;
 }
 
+static int delete_runs(struct claiming *k, struct err *err)
+{
+  struct sqlite_conn *c = &k->w->conn;
+  for (size_t i = 0; i < k->runs_n; i++) {
+    const struct run *r = &k->runs[i];
+    int64_t n = sqlite__run(c, SQL_READY_TAKE,
+                            ARGS(arg_int(k->queue), arg_int(r->priority),
+                                 arg_int(r->turn), arg_int(r->first), arg_int(r->last)),
+                            err);
+    if (n < 0)
+      return -1;
+    if (n != r->n)
+      return err_set(err, "store_corrupt",
+                     "%s: a claim took %lld rows of candy_ready where %lld were read",
+                     c->path, (long long)n, (long long)r->n);
+  }
+  k->runs_n = 0;
+  return 0;
+}
+
+/* A slot that it gives up calls others, whose places may lie among those of the runs: the
+ * runs end here. */
 static int set_aside(struct claiming *k, struct sqlite_place *p,
                      enum sqlite_gate_kind kind, int64_t type, struct err *err)
 {
   k->aside++;
-  if (sqlite__give_up_slots(k->w, p, err) < 0)
+  if (p->held && (delete_runs(k, err) < 0 || sqlite__give_up_slots(k->w, p, err) < 0))
     return -1;
   return sqlite__block(k->w, &(struct sqlite_gate_id){kind, type, ""}, p, err);
 }
@@ -268,26 +290,6 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
 }
 
 /* ---- one queue ---- */
-
-static int delete_runs(struct claiming *k, struct err *err)
-{
-  struct sqlite_conn *c = &k->w->conn;
-  for (size_t i = 0; i < k->runs_n; i++) {
-    const struct run *r = &k->runs[i];
-    int64_t n = sqlite__run(c, SQL_READY_TAKE,
-                            ARGS(arg_int(k->queue), arg_int(r->priority),
-                                 arg_int(r->turn), arg_int(r->first), arg_int(r->last)),
-                            err);
-    if (n < 0)
-      return -1;
-    if (n != r->n)
-      return err_set(err, "store_corrupt",
-                     "%s: a claim took %lld rows of candy_ready where %lld were read",
-                     c->path, (long long)n, (long long)r->n);
-  }
-  k->runs_n = 0;
-  return 0;
-}
 
 static void reserve(struct claiming *k, size_t more)
 {

@@ -13,14 +13,15 @@
 #include "store/cases_cancel.h"
 #include "store/cases_control.h"
 #include "store/cases_finish.h"
-#include "store/cases_graph.h"
 #include "store/cases_gates.h"
 #include "store/cases_gates_random.h"
+#include "store/cases_graph.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
 #include "store/cases_lock.h"
 #include "store/cases_logs.h"
 #include "store/cases_look.h"
+#include "store/cases_meet.h"
 #include "store/cases_queue.h"
 #include "store/cases_script.h"
 #include "store/cases_tx.h"
@@ -93,6 +94,7 @@ static const struct {
     CASE(queues_take_turns),
     CASE(unknown_types_are_set_aside),
     CASE(recovery),
+    CASE(a_paused_job_gives_its_slot_to_one_before_it),
     CASE(limit_of_a_task),
     CASE(limit_of_a_key),
     CASE(limit_of_a_queue),

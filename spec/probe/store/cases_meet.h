@@ -1,0 +1,37 @@
+/* Cases: where limits, order, pauses, edits, deadlines and jobs that wait for others
+ * meet. */
+#ifndef CANDY_SPEC_STORE_CASES_MEET_H
+#define CANDY_SPEC_STORE_CASES_MEET_H
+
+#include "cases_control.h"
+#include "cases_gates.h"
+#include "cases_graph.h"
+
+/* The slot that it gives up calls a job whose place lies between others of the claim. */
+static void a_paused_job_gives_its_slot_to_one_before_it(void)
+{
+  struct store_type types[] = {{.name = "few", .limit.concurrency = 1}, {.name = "t"}};
+  know_all(types, 2, NULL, 0);
+  int64_t dep = add_one("t"), plain = add_one("t");
+  struct store_new job = a_job("few");
+  job.after = &dep;
+  job.n_after = 1;
+  int64_t waits = add(job), runs = add_one("few");
+  struct taken_all first = THESE(dep, plain, runs);
+  CHECK(finish(first.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(0); /* the one that waited meets the limit */
+  CHECK(finish(first.jobs[1], STORE_RELEASE) == STORE_DONE);
+  CHECK(finish(first.jobs[2], STORE_RELEASE) == STORE_DONE);
+  set_pause(true, "few", false);
+  struct taken_all only = take_all();
+  CHECK_INT((int64_t)only.n, 1);
+  CHECK_INT(only.jobs[0].id, plain);
+  while (take_all().more) /* all of them are set aside */
+    continue;
+  set_pause(true, "few", true);
+  struct taken_all second = THESE(waits);
+  CHECK(finish(second.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(runs);
+}
+
+#endif
