@@ -129,10 +129,11 @@ static int put_back(struct sqlite_writer *w, const struct store_edit *e,
   if (job->state == STORE_PENDING) {
     job->run_at = e->sets_time ? e->run_at : job->run_at;
     job->delay = e->sets_time ? e->delay_ms : job->delay;
-    if (moves) {
+    if (moves || e->sets_time) {
       p->priority = priority;
-      p->turn = 0;
       p->seq = w->memory.next++;
+      if (sqlite__place_again(w, p, err) < 0)
+        return -1;
     }
     return sqlite__add_pending(w, job, err);
   }

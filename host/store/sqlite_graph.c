@@ -134,6 +134,8 @@ int sqlite__met(struct sqlite_writer *w, int64_t id, struct err *err)
   int64_t at = job.delay > 0 ? w->now + job.delay : 0;
   if (job.run_at > at)
     at = job.run_at;
+  if (at > 0 && sqlite__own_priority(w, &job.place, &job.place.priority, err) < 0)
+    return -1;
   if (at > 0 && at <= w->now) { /* its place is that of the moment when it comes due */
     job.place.seq = w->memory.next++;
     if (sqlite__place_again(w, &job.place, err) < 0)

@@ -34,4 +34,46 @@ static void a_paused_job_gives_its_slot_to_one_before_it(void)
   THESE(runs);
 }
 
+/* A change of one that waits for others puts it behind those that are there, in queues
+ * that have an order too. */
+static void edits_of_pending_jobs_in_order(void)
+{
+  know_queue((struct store_queue){.name = "q", .ageing_ms = 60000});
+  set_pause(false, "q", false);
+  int64_t dep = add_one("t");
+  struct store_new job = a_job("t");
+  job.queue = "q";
+  job.after = &dep;
+  job.n_after = 1;
+  int64_t last = add(job);
+  usleep(2000); /* the two have different turns */
+  int64_t first = add_keyed("t", "q", NULL);
+  usleep(2000);
+  CHECK(edit((struct store_edit){.id = last, .sets_priority = true}));
+  CHECK_INT(run_one(), dep);
+  set_pause(false, "q", true);
+  THESE(first, last);
+}
+
+/* It is found again, and has its own priority, behind the time that it was given. */
+static void a_pending_job_that_ages_keeps_its_priority(void)
+{
+  know_queue((struct store_queue){.name = "q", .ageing_ms = 60000});
+  int64_t dep = add_one("t");
+  struct store_new job = a_job("t");
+  job.queue = "q";
+  job.priority = -5;
+  job.after = &dep;
+  job.n_after = 1;
+  int64_t last = add(job);
+  CHECK(edit((struct store_edit){.id = last, .sets_time = true, .delay_ms = 1}));
+  CHECK(run_one() == dep);
+  CHECK_TEXT(member(last, "priority"), "-5");
+  int64_t now = clock_steady_ms();
+  while (clock_steady_ms() < now + 5)
+    usleep(1000);
+  int64_t first = add_keyed("t", "q", NULL);
+  THESE(last, first);
+}
+
 #endif
