@@ -299,7 +299,12 @@ int sqlite__cancel_children(struct sqlite_writer *w, int64_t parent, struct err 
   if (sqlite__number(&w->conn, SQL_BATCH_OF_PARENT, ARGS(arg_int(parent)), 0, &id, err) <
       0)
     return -1;
-  return id ? begin_cancel(w, id, err) : 0;
+  if (id == 0)
+    return 0;
+  /* Nobody waits for them any more: the job may be run again, and wait for others. */
+  if (sqlite__run(&w->conn, SQL_BATCH_LEFT_ALONE, ARGS(arg_int(id)), err) < 0)
+    return -1;
+  return begin_cancel(w, id, err);
 }
 
 int sqlite__cancel_batch_jobs(struct sqlite_writer *w, const struct sqlite_todo *todo,

@@ -97,6 +97,7 @@ static const struct {
     CASE(a_paused_job_gives_its_slot_to_one_before_it),
     CASE(edits_of_pending_jobs_in_order),
     CASE(a_pending_job_that_ages_keeps_its_priority),
+    CASE(a_fan_that_was_cancelled_and_runs_again),
     CASE(limit_of_a_task),
     CASE(limit_of_a_key),
     CASE(limit_of_a_queue),

@@ -76,4 +76,29 @@ static void a_pending_job_that_ages_keeps_its_priority(void)
   THESE(last, first);
 }
 
+/* The children of its run before are no concern of the next one. */
+static void a_fan_that_was_cancelled_and_runs_again(void)
+{
+  know("t", "child");
+  int64_t id = add_one("t");
+  fan_out_of(1, 0, false);
+  struct taken old = take_one();
+  struct store_bulk cancel = {.op.kind = STORE_CANCEL, .max = 1};
+  cancel.filter.ids = &id;
+  cancel.filter.n_ids = 1;
+  cancel.reason = ERROR("cancelled");
+  CHECK(act(&cancel.op) == 0);
+  CHECK(is_in(id, STORE_CANCELLED));
+  struct store_bulk again = {.op.kind = STORE_REQUEUE, .max = 1};
+  again.filter.ids = &id;
+  again.filter.n_ids = 1;
+  CHECK(act(&again.op) == 0);
+  CHECK_INT(again.count, 1);
+  CHECK_INT(fan_out_of(1, 0, false).id, id);
+  CHECK(finish(old, STORE_FAIL) == STORE_DONE);
+  CHECK(is_in(id, STORE_PENDING));
+  CHECK(run_one() > 0);
+  CHECK(is_in(id, STORE_AVAILABLE));
+}
+
 #endif

@@ -79,6 +79,9 @@ where id = ?1
 -- name: batch_cancel
 update candy_batch set cancelling = 1 where id = ?1 and finished_at is null
 
+-- name: batch_left_alone
+update candy_batch set due = 0 where id = ?1
+
 -- name: batch_depth
 select depth from candy_batch where id = ?1 and parent is not null
 
