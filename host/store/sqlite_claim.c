@@ -500,7 +500,9 @@ int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
     return rc < 0 ? -1 : 0;
   }
   struct claiming k = {.w = w, .op = claim};
-  rc = sqlite__load_pauses(w, err);
+  rc = sqlite__graph_settle(w, err); /* what waited for those is claimed here */
+  if (rc == 0)
+    rc = sqlite__load_pauses(w, err);
   if (rc == 0)
     rc = bring_due(w, err);
   if (rc == 0)

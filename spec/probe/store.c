@@ -98,6 +98,7 @@ static const struct {
     CASE(edits_of_pending_jobs_in_order),
     CASE(a_pending_job_that_ages_keeps_its_priority),
     CASE(a_fan_that_was_cancelled_and_runs_again),
+    CASE(a_deadline_that_passes_wakes_who_waits),
     CASE(limit_of_a_task),
     CASE(limit_of_a_key),
     CASE(limit_of_a_queue),

@@ -101,4 +101,19 @@ static void a_fan_that_was_cancelled_and_runs_again(void)
   CHECK(is_in(id, STORE_AVAILABLE));
 }
 
+/* What becomes ready when a claim lets a deadline pass is that claim's, or it says that
+ * there is more: nobody else would come for it. */
+static void a_deadline_that_passes_wakes_who_waits(void)
+{
+  know("t", NULL);
+  int64_t late = add_until(clock_wall_ms() - 1000, 0);
+  struct store_new job = a_job("t");
+  job.after = &late;
+  job.n_after = 1;
+  job.after_any = true;
+  int64_t id = add(job);
+  THESE(id);
+  CHECK(is_in(late, STORE_DEAD));
+}
+
 #endif
