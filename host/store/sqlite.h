@@ -399,6 +399,9 @@ int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subje
 int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
                           struct err *err);
 
+/* The same while its queue rests, but for the slots that strict order keeps. */
+int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct err *err);
+
 /* Calls jobs behind gates that a rate kept shut until now. */
 int sqlite__open_gates(struct sqlite_writer *w, struct err *err);
 
@@ -452,6 +455,8 @@ int sqlite__set_deadline(struct sqlite_writer *w, int64_t id, int64_t at,
 int sqlite__pass_deadlines(struct sqlite_writer *w, struct err *err);
 
 int sqlite__load_pauses(struct sqlite_writer *w, struct err *err);
+/* Ready jobs of queues that rest hold no slots but those of strict order. */
+int sqlite__rest_queues(struct sqlite_writer *w, struct err *err);
 
 static inline bool sqlite__is_paused(const struct sqlite_writer *w, int64_t name)
 {

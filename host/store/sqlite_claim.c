@@ -506,6 +506,8 @@ int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
   if (rc == 0)
     rc = bring_due(w, err);
   if (rc == 0)
+    rc = sqlite__rest_queues(w, err);
+  if (rc == 0)
     rc = sqlite__open_gates(w, err);
   if (rc == 0)
     rc = claim_all(&k, err);

@@ -62,22 +62,30 @@ int sqlite__last_gate(const struct sqlite_writer *w, int64_t queue, int64_t type
   return level;
 }
 
-int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subject *s)
+/* The last gate of strict order up to `held`. */
+static int64_t kept_of(const struct sqlite_gates_of *gates, int64_t held)
 {
-  struct sqlite_gates_of gates;
   int64_t kept = 0;
-  if (!sqlite__has_policy(w, s->type, s->queue))
-    return 0;
-  sqlite__find_gates(w, s, &gates);
-  for (int level = 1; level <= HELD_ALL; level++)
-    if (gates.at[level] && gates.at[level]->rule->strict)
+  for (int level = 1; level <= held; level++)
+    if (gates->at[level] && gates->at[level]->rule->strict)
       kept = level;
   return kept;
 }
 
+int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subject *s)
+{
+  struct sqlite_gates_of gates;
+  if (!sqlite__has_policy(w, s->type, s->queue))
+    return 0;
+  sqlite__find_gates(w, s, &gates);
+  return kept_of(&gates, HELD_ALL);
+}
+
 /* ---- calling those who wait ---- */
 
-/* Returns 1 when the first of them was called, 0 when nobody is there or may come. */
+/* One whose queue rests is let out of the line without a slot, and meets the gate again
+ * when the queue goes on. Returns 1 when the first of them was called, 0 when nobody is
+ * there or may come. */
 static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
 {
   struct sqlite_gate_id id = sqlite__gate_id(g);
@@ -93,12 +101,14 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   g->state.waited_for = rc > 0;
   if (rc == 0)
     return 0;
-  if (!has_slot) {
+  bool rests = sqlite__is_paused(w, p.queue) && !g->rule->strict;
+  if (!has_slot && !rests) {
     g->state.taken++;
     g->state.reserved++;
     p.held = level;
   }
-  if (sqlite__blocked_take(w, &id, &p, err) < 0 || sqlite__add_ready(w, &p, err) < 0)
+  if (sqlite__blocked_take(w, &id, &p, err) < 0 ||
+      (rests && sqlite__rest_slots(w, &p, err) < 0) || sqlite__add_ready(w, &p, err) < 0)
     return -1;
   return 1;
 }
@@ -268,17 +278,11 @@ int sqlite__leave_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
   return 0;
 }
 
-/* Those who wait are called by the next claim, since this one may be reading the table
- * that they go back to. */
-int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
-                          struct err *err)
+/* The gates of a job that waits. Returns 1, 0 when it is unknown, or -1. */
+static int find_gates_of(struct sqlite_writer *w, const struct sqlite_place *p,
+                         struct sqlite_gates_of *out, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
-  struct sqlite_gates_of gates;
-  int64_t held = p->held;
-  p->held = 0;
-  if (held == 0 || !w->memory.gates)
-    return 0;
   sqlite3_stmt *row = sqlite__start(c, SQL_ORIGIN, ARGS(arg_int(p->id)));
   int rc = sqlite__next(c, row, err);
   if (rc <= 0)
@@ -288,10 +292,22 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
       .queue = p->queue,
       .key = sqlite__text(row, 1),
   };
-  sqlite__find_gates(w, &s, &gates);
+  sqlite__find_gates(w, &s, out);
   sqlite__stop(row);
-  for (int level = 1; level <= HELD_ALL; level++) {
-    struct sqlite_gate *g = gates.at[level];
+  return 1;
+}
+
+/* Gives up the slots of the gates behind `kept`. Those who wait for them are called by the
+ * next claim, since this one may be reading the table that they go back to. */
+static int give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                   struct sqlite_place *p, int64_t kept, struct err *err)
+{
+  int64_t held = p->held;
+  if (held <= kept)
+    return 0;
+  p->held = kept;
+  for (int level = (int)kept + 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates->at[level];
     if (!g || !sqlite__has_slot(g, level, held))
       continue;
     sqlite__gate_change(w, g);
@@ -301,4 +317,25 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
       sqlite__gate_opens(w, g, w->now);
   }
   return 0;
+}
+
+int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
+                          struct err *err)
+{
+  struct sqlite_gates_of gates = {0};
+  if (p->held == 0)
+    return 0;
+  if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
+    return -1;
+  return give_up(w, &gates, p, 0, err);
+}
+
+int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct err *err)
+{
+  struct sqlite_gates_of gates = {0};
+  if (p->held == 0)
+    return 0;
+  if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
+    return -1;
+  return give_up(w, &gates, p, kept_of(&gates, p->held), err);
 }

@@ -54,6 +54,60 @@ int sqlite__load_pauses(struct sqlite_writer *w, struct err *err)
   return rc;
 }
 
+/* ---- slots ---- */
+
+struct resting {
+  struct sqlite_place *rows;
+  size_t n;
+};
+
+static int read_resting(struct sqlite_writer *w, struct resting *out, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_READY_HELD, NO_ARGS);
+  int rc = sqlite__next(c, s, err);
+  for (; rc > 0 && out->n < STEP_ROWS; rc = sqlite__next(c, s, err)) {
+    struct sqlite_place p = sqlite__blocked_place(s);
+    if (!sqlite__is_paused(w, p.queue))
+      continue;
+    if (!out->rows)
+      out->rows = mem_alloc(STEP_ROWS * sizeof *out->rows);
+    out->rows[out->n++] = p;
+  }
+  if (rc > 0)
+    sqlite__stop(s);
+  return rc < 0 ? -1 : 0;
+}
+
+static int rest_one(struct sqlite_writer *w, struct sqlite_place *p, struct err *err)
+{
+  int64_t held = p->held;
+  sqlite__ready_changed(w, p, -1);
+  if (sqlite__rest_slots(w, p, err) < 0)
+    return -1;
+  sqlite__ready_changed(w, p, 1);
+  if (p->held == held)
+    return 0;
+  return sqlite__run(&w->conn, SQL_READY_HOLD,
+                     ARGS(arg_int(p->queue), arg_int(p->priority), arg_int(p->turn),
+                          arg_int(p->seq), arg_int(p->held)),
+                     err) < 0
+             ? -1
+             : 0;
+}
+
+int sqlite__rest_queues(struct sqlite_writer *w, struct err *err)
+{
+  struct resting resting = {0};
+  if (!w->memory.gates || !w->pauses.queues)
+    return 0;
+  int rc = read_resting(w, &resting, err);
+  for (size_t i = 0; i < resting.n && rc == 0; i++)
+    rc = rest_one(w, &resting.rows[i], err);
+  free(resting.rows);
+  return rc;
+}
+
 void sqlite__pauses_fini(struct sqlite_pauses *p)
 {
   free(p->flags);

@@ -120,6 +120,8 @@
   X(BATCH_ADD, batch_add)                                                                \
   X(BATCH_GET, batch_get)                                                                \
   X(BATCH_SET, batch_set)                                                                \
+  X(READY_HELD, ready_held)                                                              \
+  X(READY_HOLD, ready_hold)                                                              \
   X(BATCH_LEFT_ALONE, batch_left_alone)                                                  \
   X(BATCH_CANCEL, batch_cancel)                                                          \
   X(BATCH_DEPTH, batch_depth)                                                            \

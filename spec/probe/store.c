@@ -99,6 +99,7 @@ static const struct {
     CASE(a_pending_job_that_ages_keeps_its_priority),
     CASE(a_fan_that_was_cancelled_and_runs_again),
     CASE(a_deadline_that_passes_wakes_who_waits),
+    CASE(a_paused_queue_leaves_slots_to_others),
     CASE(limit_of_a_task),
     CASE(limit_of_a_key),
     CASE(limit_of_a_queue),

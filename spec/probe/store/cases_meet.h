@@ -116,4 +116,27 @@ static void a_deadline_that_passes_wakes_who_waits(void)
   CHECK(is_in(late, STORE_DEAD));
 }
 
+/* A queue that rests holds no slot of a task that others wait for. */
+static void a_paused_queue_leaves_slots_to_others(void)
+{
+  know_type((struct store_type){.name = "few", .limit.concurrency = 1});
+  int64_t a = add_keyed("few", "a", NULL), b = add_keyed("few", "b", NULL),
+          c = add_keyed("few", "b", NULL), d = add_keyed("few", "a", NULL);
+  struct taken_all first = THESE(a);
+  CHECK(finish(first.jobs[0], STORE_RELEASE) == STORE_DONE);
+  set_pause(false, "a", false); /* a slot was there when the queue came to rest */
+  struct taken_all second = THESE(b);
+  CHECK(finish(second.jobs[0], STORE_OK) == STORE_DONE);
+  second = THESE(c); /* and others are called past those that rest */
+  CHECK(finish(second.jobs[0], STORE_RESCUE) == STORE_DONE);
+  set_pause(false, "b", false);
+  set_pause(false, "a", true);
+  second = THESE(d); /* it waited for the slot all the time */
+  CHECK(finish(second.jobs[0], STORE_OK) == STORE_DONE);
+  second = THESE(a);
+  set_pause(false, "b", true);
+  CHECK(finish(second.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(c);
+}
+
 #endif
