@@ -14,6 +14,7 @@ struct store_limit limits_read(const json_t *declared, bool of_keys)
         .concurrency = jx_int(declared, "key_concurrency", 0),
         .rate = jx_int(declared, "key_rate", 0),
         .window_ms = jx_int(declared, "key_rate_ms", 0),
+        .keyless = jx_bool(declared, "keyless", false),
     };
   return (struct store_limit){
       .concurrency = jx_int(declared, "concurrency", 0),

@@ -46,6 +46,7 @@ struct sqlite_rule { /* of a gate */
   int64_t concurrency;
   int64_t rate, window_ms; /* rate 0: any */
   bool strict;             /* one at a time, and its slot is kept while it waits */
+  bool keyless;            /* of keys: holds for jobs without one too */
 };
 
 struct sqlite_weight {

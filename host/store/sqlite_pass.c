@@ -7,13 +7,16 @@
 
 /* ---- which gates ---- */
 
-/* Of a key there is one gate: that of its limit, or that of its order. */
+/* Of a key there is one gate: that of its limit, or that of its order. No key is empty, so
+ * that the gate of "" is free for jobs that have none. */
 static struct sqlite_gate *key_gate(struct sqlite_writer *w, enum sqlite_gate_kind limit,
                                     enum sqlite_gate_kind order, int64_t scope,
                                     const char *key)
 {
-  if (!key)
-    return NULL;
+  if (!key) {
+    const struct sqlite_rule *rule = sqlite__rule(w, limit, scope);
+    return rule && rule->keyless ? sqlite__gate(w, limit, scope, "") : NULL;
+  }
   struct sqlite_gate *g = sqlite__gate(w, limit, scope, key);
   return g ? g : sqlite__gate(w, order, scope, key);
 }

@@ -20,6 +20,7 @@ static struct sqlite_rule rule_of(const struct store_limit *limit, bool strict)
       .rate = rated ? limit->rate : 0,
       .window_ms = rated ? limit->window_ms : 0,
       .strict = strict,
+      .keyless = limit->keyless,
   };
 }
 
@@ -42,8 +43,8 @@ static void copy_weights(struct sqlite_policy *p, const struct store_queue *q)
 
 static void append_rule(struct buf *b, const struct sqlite_rule *r)
 {
-  buf_printf(b, " %" PRId64 " %" PRId64 " %" PRId64 " %d", r->concurrency, r->rate,
-             r->window_ms, r->strict);
+  buf_printf(b, " %" PRId64 " %" PRId64 " %" PRId64 " %d %d", r->concurrency, r->rate,
+             r->window_ms, r->strict, r->keyless);
 }
 
 static void append_policy(struct buf *b, int64_t name, const struct sqlite_policy *p)

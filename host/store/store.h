@@ -268,6 +268,7 @@ struct store_claim {
 struct store_limit {
   int64_t concurrency;
   int64_t rate, window_ms;
+  bool keyless; /* of a key's: jobs without a key are limited as if they had one too */
 };
 
 /* Strict order: nothing that came in later runs before a job has ended, nor while it

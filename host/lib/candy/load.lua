@@ -27,6 +27,7 @@ local function task_of_manifest(task)
     description = or_null(task.description),
     schema = or_null(task.schema),
     key = or_null(task.key), order = or_null(task.order),
+    keyless = task.keyless,
   }, task)
 end
 

@@ -170,7 +170,8 @@ local function check_fields(where, way, rule, schema)
   end
 end
 
--- All but "skip", of which there is one in any case, run one at a time.
+-- All but "skip", of which there is one in any case, run one at a time: those of a key,
+-- and those without one.
 local function settle_singleton(where, declaration)
   if not declaration.singleton or declaration.singleton == "skip" then
     return
@@ -178,7 +179,7 @@ local function settle_singleton(where, declaration)
     core.misuse(('%s has singleton = "%s", so one runs at a time: leave key_concurrency '
       .. "out"):format(where, declaration.singleton))
   end
-  declaration.key_concurrency = 1
+  declaration.key_concurrency, declaration.keyless = 1, true
 end
 
 --- The rule that the options of a task make, as `rule` of its declaration.
