@@ -7,8 +7,8 @@
 
 /* ---- which gates ---- */
 
-/* Of a key there is one gate: that of its limit, or that of its order. No key is empty, so
- * that the gate of "" is free for jobs that have none. */
+/* Of a key there is one gate: that of its limit, or that of its order. No key is empty,
+ * so that the gate of "" is free for jobs that have none. */
 static struct sqlite_gate *key_gate(struct sqlite_writer *w, enum sqlite_gate_kind limit,
                                     enum sqlite_gate_kind order, int64_t scope,
                                     const char *key)
