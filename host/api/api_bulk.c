@@ -201,24 +201,38 @@ static const struct {
     [STORE_CANCEL] = {ALL & ~FINISHED, "only jobs that wait or run can be cancelled"},
 };
 
-/* What keeps the request from being carried out, or NULL. */
-static const char *fault_of(const struct bulk *b, const json_t *body,
-                            enum store_kind kind)
+/* A preview or a maximum that was meant and is not understood must not do it to all. */
+static const char *bad_member(const json_t *body)
 {
-  if (!json_is_object(body) || is_too_wide(&b->op.filter))
-    return "say which jobs: an object with at least one of state, type, queue, tag, "
-           "search, "
-           "since, until, ids, batch, parent";
-  if (b->op.filter.states & ~rules[kind].fitting)
-    return rules[kind].fault;
+  const json_t *max = json_object_get(body, "max");
+  const json_t *preview = json_object_get(body, "preview");
   if (is_bad_reason(body))
     return "reason must be a text of at most 500 bytes";
-  return b->op.max < 1 ? "max must be a number from 1" : NULL;
+  if (preview && !json_is_null(preview) && !json_is_boolean(preview))
+    return "preview must be true or false";
+  if (max && !json_is_null(max) && json_integer_value(max) < 1)
+    return "max must be an integer from 1";
+  return NULL;
+}
+
+/* What keeps the request from being carried out, or NULL. */
+static const char *fault_of(const struct bulk *b, const json_t *body,
+                            enum store_kind kind, const char **code)
+{
+  *code = "filter_required";
+  if (!json_is_object(body) || is_too_wide(&b->op.filter))
+    return "say which jobs: an object with at least one of state, type, queue, tag, "
+           "search, since, until, ids, batch, parent";
+  *code = "invalid";
+  if (b->op.filter.states & ~rules[kind].fitting)
+    return rules[kind].fault;
+  return bad_member(body);
 }
 
 static void many(struct http_request *req, struct api *a, enum store_kind kind)
 {
   static const char *const others[] = {"max", "preview", "reason", NULL};
+  const char *fault, *code;
   struct err err;
   struct bulk *b = bulk_new(a, req);
   json_t *body = jx_parse(req->body, req->body_len, &err);
@@ -231,8 +245,8 @@ static void many(struct http_request *req, struct api *a, enum store_kind kind)
   else if (b->filter.problems)
     http_problem_with(req, 422, "invalid", json_incref(b->filter.problems),
                       "the filter does not fit");
-  else if (fault_of(b, body, kind))
-    http_problem(req, 422, "filter_required", "%s", fault_of(b, body, kind));
+  else if ((fault = fault_of(b, body, kind, &code)))
+    http_problem(req, 422, code, "%s", fault);
   else if (jx_bool(body, "preview", false))
     preview(b, kind);
   else

@@ -190,13 +190,28 @@ static char *as_text(struct api_filter *f, const json_t *value)
   return text;
 }
 
+/* A text ends at its NUL further on, and so would choose other jobs than it says. */
+static bool has_nul(const json_t *value)
+{
+  size_t i;
+  json_t *element;
+  json_array_foreach(value, i, element)
+    if (has_nul(element))
+      return true;
+  return json_is_string(value) &&
+         strlen(json_string_value(value)) != json_string_length(value);
+}
+
 void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others)
 {
   const char *name;
   json_t *value;
   *f = (struct api_filter){0};
   json_object_foreach((json_t *)(uintptr_t)body, name, value)
-    read_field(f, name, as_text(f, value), others);
+    if (has_nul(value))
+      api__problem(f, name, "invalid", "must have no NUL");
+    else
+      read_field(f, name, as_text(f, value), others);
 }
 
 void api_filter_fini(struct api_filter *f)

@@ -250,6 +250,24 @@ describe("cancelling", function()
       host:request("POST", "/tasks/cancel", { state = "dead" }).status)
   end)
 
+  it("takes none when it is not clear how many, or whether at all", function()
+    host:request("POST", "/tasks", { type = "echo", delay = "1h", tags = { "unclear" } })
+    for member, value in pairs({ max = '"5"', preview = '"yes"', reason = "5" }) do
+      local answer = host:request("POST", "/tasks/cancel",
+        ('{"tag":"unclear","%s":%s}'):format(member, value))
+      assert.are.equal(422, answer.status)
+      assert.are.equal("invalid", answer.json.code)
+      assert.is_truthy(answer.json.detail:find(member, 1, true), answer.body)
+    end
+    for _, tag in ipairs({ '"unclear\\u0000x"', '["unclear","unclear\\u0000x"]' }) do
+      local answer = host:request("POST", "/tasks/cancel", ('{"tag":%s}'):format(tag))
+      assert.are.equal(422, answer.status)
+      assert.are.equal("/tag", answer.json.errors[1].pointer)
+    end
+    assert.are.equal(1,
+      host:request("POST", "/tasks/cancel", { tag = "unclear", preview = true }).json.count)
+  end)
+
   it("races with ends, retries and a reload, and each job has one end", function()
     local racing = candy.start({ workers = 2, scripts = { ["race.lua"] = RACE } })
     local list = {}
