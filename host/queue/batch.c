@@ -74,11 +74,22 @@ static void read_fields(struct batch_order *o, const json_t *body)
     else if (strcmp(name, "at_most") == 0)
       read_at_most(o, value);
     else
-      problem(o, "", "unknown_field",
-              "has a field that no batch has; known fields: name, jobs, at_most, "
-              "on_success, on_complete, on_death");
+      door__unknown_field(&(struct door){.batch = &o->door, .pointer = ""}, name,
+                          "is not a field of a batch; known fields: name, jobs, at_most, "
+                          "on_success, on_complete, on_death");
   }
   check_jobs(o, json_object_get(body, "jobs"));
+}
+
+/* Once they were read: o->n_jobs of them. */
+static void check_members(struct batch_order *o)
+{
+  for (size_t i = 0; i < o->n_jobs && !o->door.problems; i++)
+    if (o->door.jobs[i].batch) {
+      char pointer[48];
+      snprintf(pointer, sizeof pointer, "/jobs/%zu/batch", i);
+      problem(o, pointer, "invalid", "must be left out: the job belongs to this batch");
+    }
 }
 
 /* ---- what follows ---- */
@@ -122,6 +133,7 @@ int batch_read(struct batch_order *o, const struct catalog *catalog, const char 
   if (!o->door.problems && json_span_member(whole, "jobs", &part))
     door__add_list(&o->door, catalog, json_object_get(body, "jobs"), part, "/jobs");
   o->n_jobs = o->door.n;
+  check_members(o);
   for (int event = 0; event < STORE_BATCH_EVENTS; event++) {
     char pointer[32];
     const json_t *spec;
@@ -155,6 +167,7 @@ void batch_read_specs(struct batch_order *o, const struct catalog *catalog,
   if (!o->door.problems)
     add_specs(&o->door, catalog, json_object_get(body, "jobs"));
   o->n_jobs = o->door.n;
+  check_members(o);
   for (int event = 0; event < STORE_BATCH_EVENTS; event++) {
     char pointer[32];
     const json_t *spec;

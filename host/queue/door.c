@@ -200,6 +200,19 @@ static const struct {
     {"batch", door__join},
 };
 
+void door__unknown_field(struct door *d, const char *name, const char *text)
+{
+  struct buf field = {0};
+  buf_putc(&field, '/');
+  for (const char *p = name; *p; p++) /* RFC 6901: "~" is "~0", "/" is "~1" */
+    if (*p == '~' || *p == '/')
+      buf_puts(&field, *p == '~' ? "~0" : "~1");
+    else
+      buf_putc(&field, *p);
+  door__problem(d, field.data, "unknown_field", "%s", text);
+  buf_fini(&field);
+}
+
 static void read_field(struct door *d, const char *name, const json_t *value)
 {
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -208,19 +221,11 @@ static void read_field(struct door *d, const char *name, const json_t *value)
         fields[i].read(d, value);
       return;
     }
-  struct buf field = {0};
-  buf_putc(&field, '/');
-  for (const char *p = name; *p; p++) /* RFC 6901: "~" is "~0", "/" is "~1" */
-    if (*p == '~' || *p == '/')
-      buf_puts(&field, *p == '~' ? "~0" : "~1");
-    else
-      buf_putc(&field, *p);
-  door__problem(
-      d, field.data, "unknown_field",
+  door__unknown_field(
+      d, name,
       "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
       "queue, tags, key, max_retries, deadline, unique, after, after_failure, ref, "
       "batch");
-  buf_fini(&field);
 }
 
 /* ---- the payload ---- */
@@ -237,6 +242,7 @@ static void check_payload(struct door *d, const struct catalog_task *task,
     door__problem(d, field, found[i].code, "%s", found[i].message);
     free(field);
   }
+  d->misfit = n > 0;
   schema_problems_fini(found, n);
 }
 
@@ -274,6 +280,8 @@ static const struct catalog_task *read_type(struct door *d, const json_t *value)
     door__problem(d, "/type", "required", "is missing: the name of a task");
   else if (!name)
     door__problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
+  else if (strlen(name) != json_string_length(value))
+    door__problem(d, "/type", "invalid", "must be the name of a task, which has no NUL");
   else if (!task)
     door__problem(
         d, "/type", "unknown_task",
@@ -320,7 +328,7 @@ static void make_key(struct door *d, const char *pattern)
 static void apply_order(struct door *d, const struct catalog_task *task)
 {
   const char *queue = task->queue ? task->queue : "default";
-  if (task->key && !d->job.key && json_is_object(d->payload))
+  if (task->key && !d->job.key && json_is_object(d->payload) && !d->misfit)
     make_key(d, task->key);
   if (task->strict && d->job.queue && strcmp(d->job.queue, queue) != 0)
     door__problem(

@@ -10,12 +10,15 @@ struct door { /* one request on its way in */
   const char *pointer;
   struct store_new job;
   json_t *payload;                  /* NULL when it is none */
+  bool misfit;                      /* the payload does not fit the task's schema */
   const struct unique_rule *unique; /* the task's, or what the request says instead */
 };
 
 /* The request's field (a pointer within it) is wrong. */
 void door__problem(struct door *door, const char *field, const char *code,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+void door__unknown_field(struct door *door, const char *name, const char *text);
 
 /* A request whose text this is. */
 void door__add_one(struct door_batch *batch, const struct catalog *catalog,

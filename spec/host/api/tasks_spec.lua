@@ -142,6 +142,11 @@ describe("POST /tasks", function()
     refused(422, "unknown_task", post({ type = ("\195\169"):rep(5000) }))
   end)
 
+  it("cuts no name at a NUL", function()
+    local problem = refused(422, "invalid", post('{"type":"echo\\u0000x"}'))
+    assert.are.equal("/type", problem.errors[1].pointer)
+  end)
+
   it("wants a key, and the right one", function()
     local body = { type = "echo" }
     refused(401, "key_required", post(body, { key = false }))

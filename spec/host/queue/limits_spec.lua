@@ -159,11 +159,13 @@ describe("limits", function()
     local function problem(payload)
       local answer = host:request("POST", "/tasks", { type = "keys", payload = payload })
       assert.are.equal(422, answer.status)
+      assert.are.equal(1, #answer.json.errors)
       return answer.json.errors[1]
     end
     assert.are.equal("/payload/n", problem({ site = { id = "s1" } }).pointer)
     assert.are.equal("required", problem({ site = { id = "s1" } }).code)
     assert.are.equal("type", problem({ site = { id = "s1" }, n = { 1 } }).code)
+    assert.are.equal("/payload/site", problem({ n = 1 }).pointer)
     local long = problem({ site = { id = ("x"):rep(200) }, n = 1 })
     assert.are.equal("too_long", long.code)
     local moved = host:request("POST", "/tasks", { type = "lined", queue = "other",
