@@ -265,7 +265,8 @@ describe("cancelling", function()
       assert.are.equal("/tag", answer.json.errors[1].pointer)
     end
     assert.are.equal(1,
-      host:request("POST", "/tasks/cancel", { tag = "unclear", preview = true }).json.count)
+      host:request("POST", "/tasks/cancel", { tag = "unclear", preview = true }).json
+        .count)
   end)
 
   it("races with ends, retries and a reload, and each job has one end", function()
