@@ -300,14 +300,14 @@ static int find_gates_of(struct sqlite_writer *w, const struct sqlite_place *p,
   return 1;
 }
 
-/* Gives up the slots of the gates behind `kept`. Those who wait for them are called by the
- * next claim, since this one may be reading the table that they go back to. */
-static int give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
-                   struct sqlite_place *p, int64_t kept, struct err *err)
+/* Gives up the slots of the gates behind `kept`. Those who wait for them are called by
+ * the next claim, since this one may be reading the table that they go back to. */
+static void give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                    struct sqlite_place *p, int64_t kept)
 {
   int64_t held = p->held;
   if (held <= kept)
-    return 0;
+    return;
   p->held = kept;
   for (int level = (int)kept + 1; level <= HELD_ALL; level++) {
     struct sqlite_gate *g = gates->at[level];
@@ -319,7 +319,6 @@ static int give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
     if (g->state.waited_for)
       sqlite__gate_opens(w, g, w->now);
   }
-  return 0;
 }
 
 int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
@@ -330,7 +329,8 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;
-  return give_up(w, &gates, p, 0, err);
+  give_up(w, &gates, p, 0);
+  return 0;
 }
 
 int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct err *err)
@@ -340,5 +340,6 @@ int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct e
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;
-  return give_up(w, &gates, p, kept_of(&gates, p->held), err);
+  give_up(w, &gates, p, kept_of(&gates, p->held));
+  return 0;
 }
