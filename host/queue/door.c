@@ -520,6 +520,7 @@ int door_read_change(struct door_batch *b, const struct catalog *catalog,
         .time = has(spec, "run_at") || has(spec, "delay") || has(spec, "delay_ms"),
     };
   }
+  json_decref(d.payload);
   json_decref(spec);
   return rc;
 }

@@ -148,7 +148,6 @@ struct store_new {
    * on. Children wait for each other only. Errors: "no_such_job", "circular_wait". */
   const int64_t *after;
   size_t n_after;
-  bool after_any;
 
   /* The batch that it joins, or 0: to one that is cancelled it comes cancelled. Errors:
    * "no_such_batch", "batch_ended". */
@@ -157,6 +156,7 @@ struct store_new {
   const struct store_unique *unique; /* NULL: there is no other like it */
 
   int64_t id;     /* out */
+  bool after_any; /* see `after` */
   bool duplicate; /* out: the id is that of a job that was there */
   bool refused;   /* out: this one is why the operation failed */
 };
