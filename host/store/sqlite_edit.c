@@ -118,6 +118,25 @@ static int set_row(struct sqlite_writer *w, const struct store_edit *e,
   return e->sets_tags ? set_tags(w, e, err) : 0;
 }
 
+/* Behind those that are in its queue by now. */
+static int place_behind(struct sqlite_writer *w, struct sqlite_place *p, struct err *err)
+{
+  p->seq = w->memory.next++;
+  return sqlite__place_again(w, p, err);
+}
+
+static int put_back_pending(struct sqlite_writer *w, const struct store_edit *e,
+                            struct sqlite_waiting *job, int64_t priority, struct err *err)
+{
+  bool moves = e->queue || e->sets_priority || e->sets_time;
+  job->run_at = e->sets_time ? e->run_at : job->run_at;
+  job->delay = e->sets_time ? e->delay_ms : job->delay;
+  job->place.priority = moves ? priority : job->place.priority;
+  if (moves && place_behind(w, &job->place, err) < 0)
+    return -1;
+  return sqlite__add_pending(w, job, err);
+}
+
 /* A job in another queue, of another priority or at another time goes behind those that
  * are there. */
 static int put_back(struct sqlite_writer *w, const struct store_edit *e,
@@ -126,26 +145,13 @@ static int put_back(struct sqlite_writer *w, const struct store_edit *e,
 {
   struct sqlite_place *p = &job->place;
   bool moves = e->queue || e->sets_priority;
-  if (job->state == STORE_PENDING) {
-    job->run_at = e->sets_time ? e->run_at : job->run_at;
-    job->delay = e->sets_time ? e->delay_ms : job->delay;
-    if (moves || e->sets_time) {
-      p->priority = priority;
-      p->seq = w->memory.next++;
-      if (sqlite__place_again(w, p, err) < 0)
-        return -1;
-    }
-    return sqlite__add_pending(w, job, err);
-  }
+  if (job->state == STORE_PENDING)
+    return put_back_pending(w, e, job, priority, err);
   if (run_at <= w->now && job->state == STORE_AVAILABLE && !moves)
     return sqlite__add_ready(w, p, err);
   p->priority = priority;
-  if (run_at <= w->now) {
-    p->seq = w->memory.next++;
-    if (sqlite__place_again(w, p, err) < 0)
-      return -1;
-    return sqlite__add_ready(w, p, err);
-  }
+  if (run_at <= w->now)
+    return place_behind(w, p, err) < 0 ? -1 : sqlite__add_ready(w, p, err);
   if (job->state == STORE_AVAILABLE && sqlite__leave_line(w, p, err) < 0)
     return -1;
   enum store_state state = job->state == STORE_AVAILABLE ? STORE_SCHEDULED : job->state;
