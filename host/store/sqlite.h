@@ -46,21 +46,29 @@ struct sqlite_types {
   uint8_t flags[]; /* by id of the type's name */
 };
 
+/* What the last STORE_TYPES left to claims: jobs that it makes ready again. */
+enum sqlite_settling {
+  SETTLED,
+  SETTLING_TYPES, /* of types that had been unknown: others may be claimed meanwhile */
+  SETTLING_GATES, /* behind gates: nothing may */
+};
+
 /* What the writer keeps in memory beside the database. It is changed while a turn runs
  * and put back when the turn is rolled back. */
 struct sqlite_memory {
-  int64_t next;               /* of the sequence */
-  int64_t next_due;           /* the earliest run_at in candy_scheduled; 0: none */
-  int64_t last_queue;         /* claims go on behind this one */
-  int64_t look_at;            /* when to look behind jobs that wait for slots; 0: never */
-  int64_t swept;              /* expiry goes on behind this id */
-  int64_t logs_last;          /* the newest line's id */
-  int64_t logs_indexed;       /* how far the words of lines are in their index */
-  int64_t asked;              /* rows of candy_cancel */
-  int64_t next_deadline;      /* the earliest of candy_deadline; 0: none */
-  bool after;                 /* candy_after has rows */
-  bool fans;                  /* candy_batch has rows with a parent */
-  bool left;                  /* what was over left more to do than one turn takes */
+  int64_t next;          /* of the sequence */
+  int64_t next_due;      /* the earliest run_at in candy_scheduled; 0: none */
+  int64_t last_queue;    /* claims go on behind this one */
+  int64_t look_at;       /* when to look behind jobs that wait for slots; 0: never */
+  int64_t swept;         /* expiry goes on behind this id */
+  int64_t logs_last;     /* the newest line's id */
+  int64_t logs_indexed;  /* how far the words of lines are in their index */
+  int64_t asked;         /* rows of candy_cancel */
+  int64_t next_deadline; /* the earliest of candy_deadline; 0: none */
+  bool after;            /* candy_after has rows */
+  bool fans;             /* candy_batch has rows with a parent */
+  bool left;             /* what was over left more to do than one turn takes */
+  enum sqlite_settling settling;
   struct sqlite_types *types; /* NULL: nobody has named any */
   struct sqlite_gates *gates; /* NULL: there are no policies */
   size_t names;
@@ -152,6 +160,8 @@ int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
 int sqlite__finish(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__progress(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err);
+/* A step of what STORE_TYPES left. */
+int sqlite__settle_types(struct sqlite_writer *w, struct err *err);
 int sqlite__recover(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__requeue(struct sqlite_writer *w, struct store_op *op, struct err *err);
 int sqlite__purge(struct sqlite_writer *w, struct store_op *op, struct err *err);
@@ -405,20 +415,19 @@ int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct e
 /* Calls jobs behind gates that a rate kept shut until now. */
 int sqlite__open_gates(struct sqlite_writer *w, struct err *err);
 
-/* Policies have changed, and nothing may be claimed for the moment. */
-bool sqlite__gates_settling(const struct sqlite_writer *w);
-
 /* When the next of them opens, or claims are to look further; 0: never. */
 int64_t sqlite__gates_open_at(const struct sqlite_writer *w);
 
 /* candy_ready has one more of this place, or one less. */
 void sqlite__ready_changed(struct sqlite_writer *w, const struct sqlite_place *p, int by);
 
-/* STORE_TYPES: policies in place of those before, and everything counted anew. May
- * return TURN_AGAIN. */
+/* STORE_TYPES: policies in place of those before, and everything counted anew. */
 int sqlite__set_policies(struct sqlite_writer *w, const struct store_types *op,
                          struct err *err);
 int sqlite__count_again(struct sqlite_writer *w, struct err *err);
+/* A step over jobs behind gates that policies have moved; TURN_AGAIN when there may be
+ * more. */
+int sqlite__free_from_gates(struct sqlite_writer *w, struct err *err);
 
 /* Around a turn: before its commit; back to a mark or to its beginning; behind it. */
 int sqlite__gates_save(struct sqlite_writer *w, struct err *err);

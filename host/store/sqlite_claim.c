@@ -481,7 +481,7 @@ static int look_further(struct claiming *k, struct err *err)
   memory->look_at = k->shut_left ? k->w->now + LOOK_MS : 0;
   if (memory->look_at == 0 && next_queue(k->w, 0, &any, err) < 0)
     return -1;
-  k->op->more = any != 0;
+  k->op->more = any != 0 || k->w->memory.settling != SETTLED;
   return 0;
 }
 
@@ -491,8 +491,13 @@ int sqlite__claim(struct sqlite_writer *w, struct store_op *op, struct err *err)
   free(claim->jobs);
   claim->jobs = NULL;
   claim->n = claim->memory.len = 0;
-  claim->more = sqlite__gates_settling(w);
-  if (!w->memory.types || claim->more)
+  claim->more = false;
+  if (!w->memory.types)
+    return 0;
+  if (w->memory.settling != SETTLED && sqlite__settle_types(w, err) < 0)
+    return -1;
+  claim->more = w->memory.settling == SETTLING_GATES;
+  if (claim->more)
     return 0;
   int rc = sqlite__pass_deadlines(w, err);
   if (rc != 0) { /* what is too late must not begin: first all of them */

@@ -147,11 +147,6 @@ void sqlite__ready_changed(struct sqlite_writer *w, const struct sqlite_place *p
   g->state.called += by;
 }
 
-bool sqlite__gates_settling(const struct sqlite_writer *w)
-{
-  return w->memory.gates && w->memory.gates->settling;
-}
-
 /* ---- turns ---- */
 
 size_t sqlite__gates_mark(const struct sqlite_writer *w)

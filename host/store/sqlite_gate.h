@@ -140,7 +140,6 @@ struct sqlite_change {
 
 struct sqlite_gates {
   struct sqlite_policies *policies;
-  bool settling; /* jobs behind gates are still put where they belong: no claims */
   struct sqlite_gate **slots; /* a hash table */
   size_t slots_n, n;
   struct sqlite_heap opens; /* gates that open by time and are waited for */

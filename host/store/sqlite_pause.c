@@ -88,9 +88,7 @@ static int rest_one(struct sqlite_writer *w, struct sqlite_place *p, struct err 
   sqlite__ready_changed(w, p, 1);
   if (p->held == held)
     return 0;
-  return sqlite__run(&w->conn, SQL_READY_HOLD,
-                     ARGS(arg_int(p->queue), arg_int(p->priority), arg_int(p->turn),
-                          arg_int(p->seq), arg_int(p->held)),
+  return sqlite__run(&w->conn, SQL_READY_HOLD, ARGS(arg_int(p->id), arg_int(p->held)),
                      err) < 0
              ? -1
              : 0;
@@ -127,21 +125,21 @@ static int rest(struct sqlite_writer *w, struct store_pause *pause, struct err *
 }
 
 /* In steps, a step a turn; what was brought back can be claimed from the first on. */
-static int go_on(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
+static int bring_back(struct sqlite_writer *w, int64_t type, struct err *err)
 {
-  if (sqlite__run(&w->conn, SQL_PAUSE_DROP,
-                  ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err) < 0)
-    return -1;
-  if (!pause->task)
-    return 0;
-  int64_t type = sqlite__name_id(&w->conn, &w->names, NAME_TYPE, pause->name, err);
-  if (type < 0)
-    return -1;
   int64_t n =
       sqlite__unblock(w, &(struct sqlite_gate_id){GATE_PAUSED, type, ""}, STEP_ROWS, err);
   if (n < 0)
     return -1;
   return n == STEP_ROWS ? TURN_AGAIN : 0;
+}
+
+static int go_on(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
+{
+  return sqlite__run(&w->conn, SQL_PAUSE_DROP,
+                     ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err) < 0
+             ? -1
+             : 0;
 }
 
 static int audit(struct sqlite_writer *w, const struct store_pause *pause,
@@ -161,12 +159,25 @@ static int audit(struct sqlite_writer *w, const struct store_pause *pause,
   return rc;
 }
 
+static int begin(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
+{
+  pause->began = true;
+  w->pauses.known = false;
+  if ((pause->resume ? go_on(w, pause, err) : rest(w, pause, err)) < 0)
+    return -1;
+  return audit(w, pause, err);
+}
+
+/* A task that is told to rest again between two steps does so. */
 int sqlite__pause(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct store_pause *pause = (struct store_pause *)op;
-  w->pauses.known = false;
-  int rc = pause->resume ? go_on(w, pause, err) : rest(w, pause, err);
-  if (rc != 0)
-    return rc;
-  return audit(w, pause, err);
+  if (!pause->began && begin(w, pause, err) < 0)
+    return -1;
+  if (!pause->task || !pause->resume)
+    return 0;
+  int64_t type = sqlite__name_id(&w->conn, &w->names, NAME_TYPE, pause->name, err);
+  if (type < 0 || sqlite__load_pauses(w, err) < 0)
+    return -1;
+  return sqlite__is_paused(w, type) ? 0 : bring_back(w, type, err);
 }

@@ -2,8 +2,8 @@
  * change, and after a recovery. See sqlite_gate.h.
  *
  * Jobs behind gates that are no more, or that now are behind others, become ready again
- * in steps, a step a turn, and nothing is claimed until that is done. The others stay:
- * gates that have room now are opened by the next claims.
+ * in steps (sqlite__settle_types), and nothing is claimed until that is done. The others
+ * stay: gates that have room now are opened by the next claims.
  */
 #include "store/sqlite_gate.h"
 
@@ -13,8 +13,10 @@
 
 /* ---- slots ---- */
 
-static void count_one(struct sqlite_writer *w, const struct sqlite_subject *s, bool runs,
-                      int64_t held)
+/* Returns what it keeps of the slots that it holds: where policies give out fewer by now
+ * than are held, those who wait give theirs up. */
+static int64_t count_one(struct sqlite_writer *w, const struct sqlite_subject *s,
+                         bool runs, int64_t held)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
@@ -22,23 +24,64 @@ static void count_one(struct sqlite_writer *w, const struct sqlite_subject *s, b
     struct sqlite_gate *g = gates.at[level];
     if (!g || (!runs && !sqlite__has_slot(g, level, held)))
       continue;
+    if (!runs && g->rule->concurrency && g->state.taken >= g->rule->concurrency)
+      return level - 1;
     g->state.taken++;
     if (!runs)
       g->state.reserved++;
   }
+  return held;
 }
 
-/* Rows of (type, queue, key, held). */
-static int count_rows(struct sqlite_writer *w, enum sqlite_query query, struct err *err)
+struct excess { /* jobs that hold less from now on */
+
+  struct held {
+    int64_t id, held;
+  } * all;
+
+  size_t n, cap;
+};
+
+static void note_excess(struct excess *excess, int64_t id, int64_t held)
+{
+  if (excess->n == excess->cap) {
+    excess->cap = excess->cap ? 2 * excess->cap : 64;
+    excess->all = mem_grow(excess->all, excess->cap * sizeof *excess->all);
+  }
+  excess->all[excess->n++] = (struct held){id, held};
+}
+
+/* Rows of (type, queue, key, held, id). */
+static int count_rows(struct sqlite_writer *w, enum sqlite_query query,
+                      struct excess *excess, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   sqlite3_stmt *s = sqlite__start(c, query, NO_ARGS);
   int rc = sqlite__next(c, s, err);
-  for (; rc > 0; rc = sqlite__next(c, s, err))
-    count_one(w,
-              &(struct sqlite_subject){sqlite3_column_int64(s, 0),
-                                       sqlite3_column_int64(s, 1), sqlite__text(s, 2)},
-              query == SQL_COUNT_RUNNING, sqlite3_column_int64(s, 3));
+  for (; rc > 0; rc = sqlite__next(c, s, err)) {
+    struct sqlite_subject job = {sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
+                                 sqlite__text(s, 2)};
+    int64_t held = sqlite3_column_int64(s, 3);
+    int64_t kept = count_one(w, &job, query == SQL_COUNT_RUNNING, held);
+    if (kept < held)
+      note_excess(excess, sqlite3_column_int64(s, 4), kept);
+  }
+  return rc;
+}
+
+/* The jobs of a table, which `hold` changes. */
+static int count_table(struct sqlite_writer *w, enum sqlite_query query,
+                       enum sqlite_query hold, struct err *err)
+{
+  struct excess excess = {0};
+  int rc = count_rows(w, query, &excess, err);
+  for (size_t i = 0; i < excess.n && rc == 0; i++) {
+    const struct held *one = &excess.all[i];
+    int64_t n =
+        sqlite__run(&w->conn, hold, ARGS(arg_int(one->id), arg_int(one->held)), err);
+    rc = n < 0 ? -1 : 0;
+  }
+  free(excess.all);
   return rc;
 }
 
@@ -178,8 +221,7 @@ static int free_early(struct sqlite_writer *w, const struct cursor *at, int64_t 
   return rc;
 }
 
-/* Returns TURN_AGAIN when there may be more. */
-static int free_some(struct sqlite_writer *w, struct err *err)
+int sqlite__free_from_gates(struct sqlite_writer *w, struct err *err)
 {
   struct cursor at = {.kind = GATE_TYPE, .scope = INT64_MAX};
   int64_t left = STEP_ROWS, n = 0;
@@ -204,11 +246,11 @@ static int free_some(struct sqlite_writer *w, struct err *err)
 
 static int count_all(struct sqlite_writer *w, struct err *err)
 {
-  if (count_rows(w, SQL_COUNT_RUNNING, err) < 0 ||
-      count_rows(w, SQL_COUNT_READY, err) < 0 ||
-      count_rows(w, SQL_COUNT_BLOCKED, err) < 0 ||
-      count_rows(w, SQL_COUNT_SCHEDULED, err) < 0 || count_called(w, err) < 0 ||
-      load_starts(w, err) < 0 || find_waited_for(w, err) < 0)
+  if (count_rows(w, SQL_COUNT_RUNNING, NULL, err) < 0 ||
+      count_table(w, SQL_COUNT_SCHEDULED, SQL_SCHEDULED_HOLD, err) < 0 ||
+      count_table(w, SQL_COUNT_READY, SQL_READY_HOLD, err) < 0 ||
+      count_table(w, SQL_COUNT_BLOCKED, SQL_BLOCKED_HOLD, err) < 0 ||
+      count_called(w, err) < 0 || load_starts(w, err) < 0 || find_waited_for(w, err) < 0)
     return -1;
   return sqlite__find_turns(w, err);
 }
@@ -248,14 +290,14 @@ int sqlite__set_policies(struct sqlite_writer *w, const struct store_types *op,
   } else if (count_by(w, policies, err) < 0) {
     return -1;
   }
-  int rc = free_some(w, err);
-  if (w->memory.gates)
-    w->memory.gates->settling = rc == TURN_AGAIN;
-  return rc;
+  return 0;
 }
 
 int sqlite__count_again(struct sqlite_writer *w, struct err *err)
 {
   struct sqlite_gates *gates = w->memory.gates;
-  return gates ? count_by(w, sqlite__policies_share(gates->policies), err) : 0;
+  if (gates && count_by(w, sqlite__policies_share(gates->policies), err) < 0)
+    return -1;
+  w->memory.settling = SETTLING_GATES;
+  return 0;
 }

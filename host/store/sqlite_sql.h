@@ -122,6 +122,8 @@
   X(BATCH_SET, batch_set)                                                                \
   X(READY_HELD, ready_held)                                                              \
   X(READY_HOLD, ready_hold)                                                              \
+  X(BLOCKED_HOLD, blocked_hold)                                                          \
+  X(SCHEDULED_HOLD, scheduled_hold)                                                      \
   X(BATCH_LEFT_ALONE, batch_left_alone)                                                  \
   X(BATCH_CANCEL, batch_cancel)                                                          \
   X(BATCH_DEPTH, batch_depth)                                                            \

@@ -278,6 +278,8 @@ static void save_count(struct slot *slot)
     slot->count = ((const struct store_expire *)slot->op)->count;
   else if (slot->op->kind == STORE_LOG_EXPIRE)
     slot->count = ((const struct store_log_expire *)slot->op)->count;
+  else if (slot->op->kind == STORE_PAUSE)
+    slot->count = ((const struct store_pause *)slot->op)->began;
   if (!is_bulk(slot->op))
     return;
   slot->count = bulk->count;
@@ -292,6 +294,8 @@ static void restore_count(const struct slot *slot)
     ((struct store_expire *)slot->op)->count = slot->count;
   else if (slot->op->kind == STORE_LOG_EXPIRE)
     ((struct store_log_expire *)slot->op)->count = slot->count;
+  else if (slot->op->kind == STORE_PAUSE)
+    ((struct store_pause *)slot->op)->began = slot->count != 0;
   if (!is_bulk(slot->op))
     return;
   bulk->count = slot->count;

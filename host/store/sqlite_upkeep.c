@@ -78,16 +78,37 @@ static int read_types(struct sqlite_writer *w, const struct store_types *op,
   return rc;
 }
 
+static int settle_gates(struct sqlite_writer *w, struct err *err)
+{
+  int rc = sqlite__free_from_gates(w, err);
+  if (rc == 0)
+    w->memory.settling = SETTLING_TYPES;
+  return rc;
+}
+
+int sqlite__settle_types(struct sqlite_writer *w, struct err *err)
+{
+  const struct sqlite_types *types = w->memory.types;
+  int rc = w->memory.settling == SETTLING_GATES ? settle_gates(w, err) : 0;
+  for (size_t i = 0; i < types->n && rc == 0; i++)
+    rc = types->flags[i] ? bring_back(w, (int64_t)i + 1, err) : 0;
+  if (rc == 0)
+    w->memory.settling = SETTLED;
+  return rc < 0 ? -1 : 0;
+}
+
+/* What it leaves to do is done by claims, a step each, so that it holds whole as soon as
+ * it is answered, whatever happens to its steps. */
 int sqlite__types(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct sqlite_types *types = NULL;
   if (read_types(w, (const struct store_types *)op, &types, err) < 0)
     return -1;
   sqlite__set_types(w, types);
-  int rc = sqlite__set_policies(w, (const struct store_types *)op, err);
-  for (size_t i = 0; i < types->n && rc == 0; i++)
-    rc = types->flags[i] ? bring_back(w, (int64_t)i + 1, err) : 0;
-  return rc;
+  if (sqlite__set_policies(w, (const struct store_types *)op, err) < 0)
+    return -1;
+  w->memory.settling = SETTLING_GATES;
+  return sqlite__settle_types(w, err);
 }
 
 /* ---- forgetting ---- */
@@ -182,6 +203,9 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
       sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__place_again(w, &p, err) < 0)
     return -1;
+  if (held_back)
+    return sqlite__add_pending(
+        w, &(struct sqlite_waiting){.place = p, .state = STORE_PENDING, .unmet = 1}, err);
   return sqlite__add_ready(w, &p, err);
 }
 

@@ -443,6 +443,7 @@ struct store_pause {
   const char *name;
   const char *by;     /* who, for the audit */
   const char *reason; /* for people; NULL: none */
+  bool began;         /* the store's */
 };
 
 /* Changes a job that waits: what is set. */

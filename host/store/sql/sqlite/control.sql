@@ -43,14 +43,10 @@ delete from candy_pause where kind = ?1 and name = ?2
 -- name: pauses
 select kind, name, at, by, reason from candy_pause order by kind, name
 
--- Ready jobs that hold slots, and what one of them holds from now on.
+-- Ready jobs that hold slots.
 -- name: ready_held
 select queue, priority, turn, seq, id, lease, retry_count, rescues, held
 from candy_ready indexed by candy_ready_held where held <> 0
-
--- name: ready_hold
-update candy_ready set held = ?5
-where queue = ?1 and priority = ?2 and turn = ?3 and seq = ?4
 
 -- name: audit_add
 insert into candy_audit (at, by, action, job_id, detail) values (?1, ?2, ?3, ?4, ?5)

@@ -1,24 +1,34 @@
 -- Limits and order: see sqlite_gate.h.
 
--- Slots: who runs, and who holds some while it waits.
+-- Slots: who runs, and who holds some while it waits, those first who are to keep them.
 -- name: count_running
-select type, queue, key, 0 from candy_running
+select type, queue, key, 0, id from candy_running
 
 -- name: count_ready
-select j.type, r.queue, j.key, r.held
+select j.type, r.queue, j.key, r.held, r.id
 from candy_ready r indexed by candy_ready_held cross join candy_job j on j.id = r.id
-where r.held <> 0
+where r.held <> 0 order by r.priority, r.turn, r.seq
 
 -- name: count_blocked
-select j.type, b.queue, j.key, b.held
+select j.type, b.queue, j.key, b.held, b.id
 from candy_blocked b cross join candy_job j on j.id = b.id
-where b.held <> 0
+where b.held <> 0 order by b.priority, b.turn, b.seq
 
 -- name: count_scheduled
-select j.type, s.queue, j.key, s.held
+select j.type, s.queue, j.key, s.held, s.id
 from candy_scheduled s indexed by candy_scheduled_held cross join candy_job j
   on j.id = s.id
-where s.held <> 0
+where s.held <> 0 order by s.seq
+
+-- What one of them holds from now on.
+-- name: ready_hold
+update candy_ready set held = ?2 where id = ?1 and held <> 0
+
+-- name: blocked_hold
+update candy_blocked set held = ?2 where id = ?1
+
+-- name: scheduled_hold
+update candy_scheduled set held = ?2 where id = ?1
 
 -- name: count_called
 select queue, count(*) from candy_ready indexed by candy_ready_held
