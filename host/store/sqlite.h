@@ -293,9 +293,6 @@ int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *jo
  * plain job nothing. */
 void sqlite__over(struct sqlite_writer *w, int64_t id, int64_t batch,
                   enum store_state state);
-/* A job that had ended so was brought back. */
-void sqlite__back(struct sqlite_writer *w, int64_t id, int64_t batch,
-                  enum store_state state);
 
 /* A new job that is in a batch or waits for others takes its place, or waits for it. */
 int sqlite__add_tied(struct sqlite_writer *w, struct store_new *job,
@@ -331,6 +328,10 @@ enum { JOIN_CANCELLED = 2 };
 int sqlite__join_batch(struct sqlite_writer *w, int64_t job, int64_t batch,
                        struct err *err);
 void sqlite__tally(struct sqlite_writer *w, const struct sqlite_tally *tally);
+/* A job of it that had ended so is run again. Returns 1 when it must wait for its turn in
+ * the batch, 0, or -1. */
+int sqlite__rejoin_batch(struct sqlite_writer *w, int64_t job, int64_t batch,
+                         enum store_state state, struct err *err);
 /* Writes the turn's tallies, and does what follows from them. */
 int sqlite__settle_batches(struct sqlite_writer *w, struct err *err);
 /* The children of a job that runs no more, and of the batch that is to be cancelled. */
@@ -340,6 +341,11 @@ int sqlite__cancel_batch_jobs(struct sqlite_writer *w, const struct sqlite_todo 
 /* The job pauses until its fan has ended. */
 int sqlite__fan_out(struct sqlite_writer *w, const struct sqlite_place *parent,
                     int64_t batch, const struct store_fan *fan, struct err *err);
+/* Whether it is a finished child that must not be forgotten yet: its results stay with
+ * those of its siblings and for the job that waits, and when all of these have ended, as
+ * long as that was at `since` or later. (The dead: dead_scan.) */
+int sqlite__child_kept(struct sqlite_writer *w, int64_t id, int64_t since, bool *kept,
+                       struct err *err);
 int sqlite__forget_batches(struct sqlite_writer *w, const struct store_expire *expire,
                            int64_t max, struct err *err);
 

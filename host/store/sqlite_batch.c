@@ -19,7 +19,9 @@
 struct batch {
   int64_t id, parent, finished_at, total, completed, dead, cancelled;
   int64_t at_most, let_go, active, due;
-  bool fail_on_death, cancelling;
+  bool fail_on_death;
+
+  enum { GOES_ON, CANCELLING, ALL_ASKED } cancelling;
 };
 
 /* Returns 1, 0 when there is none, or -1. */
@@ -111,6 +113,31 @@ int sqlite__join_batch(struct sqlite_writer *w, int64_t job, int64_t batch,
   if (w->graph.joined.cancelling)
     return JOIN_CANCELLED;
   return w->graph.joined.bounded;
+}
+
+/* ---- jobs that are run again by hand ---- */
+
+/* Once all jobs of a cancelled batch were asked to end, one that is run again makes it go
+ * on. Before that it may be asked as well. */
+int sqlite__rejoin_batch(struct sqlite_writer *w, int64_t job, int64_t batch,
+                         enum store_state state, struct err *err)
+{
+  struct batch b;
+  int rc = batch > 0 ? read_batch(w, batch, &b, err) : 0;
+  if (rc <= 0)
+    return rc;
+  sqlite__tally(w,
+                &(struct sqlite_tally){.batch = batch,
+                                       .job = job,
+                                       .dead = state == STORE_DEAD ? -1 : 0,
+                                       .cancelled = state == STORE_CANCELLED ? -1 : 0});
+  w->graph.joined.id = 0;
+  if (b.cancelling == CANCELLING && !b.finished_at)
+    return 0;
+  if (b.cancelling != GOES_ON &&
+      sqlite__run(&w->conn, SQL_BATCH_GOES_ON, ARGS(arg_int(batch)), err) < 0)
+    return -1;
+  return b.at_most && job > b.let_go;
 }
 
 /* ---- what follows a batch ---- */
@@ -224,7 +251,7 @@ static void count(struct batch *b, const struct sqlite_tally *t)
 
 static void cancel(struct sqlite_writer *w, struct batch *b)
 {
-  b->cancelling = true;
+  b->cancelling = CANCELLING;
   sqlite__graph_todo(w, &(struct sqlite_todo){.kind = TODO_CANCEL, .id = b->id});
 }
 
@@ -235,14 +262,17 @@ static int settle_batch(struct sqlite_writer *w, const struct sqlite_tally *tall
   int rc = read_batch(w, tallies[0].batch, &b, err);
   if (rc <= 0)
     return rc; /* it was forgotten, and then one of its dead was brought back */
-  for (size_t i = 0; i < n; i++)
+  bool died = false;
+  for (size_t i = 0; i < n; i++) {
     count(&b, &tallies[i]);
+    died = died || tallies[i].dead > 0;
+  }
   bool all = b.completed + b.dead + b.cancelled == b.total;
   if (!all)
     b.finished_at = 0;
   else if (!b.finished_at)
     b.finished_at = w->now;
-  if (b.dead > 0 && b.fail_on_death && !b.cancelling)
+  if (died && b.fail_on_death && b.cancelling == GOES_ON)
     cancel(w, &b);
   if (tell_all(w, &b, err) < 0 || (!b.cancelling && let_go(w, &b, err) < 0))
     return -1;
@@ -315,13 +345,17 @@ int sqlite__cancel_batch_jobs(struct sqlite_writer *w, const struct sqlite_todo 
   for (int64_t i = 0; i < n; i++)
     if (sqlite__ask_cancel(w, ids[i], CANCELLED, err) < 0)
       return -1;
-  if (n == STEP) {
-    struct sqlite_todo rest = *todo;
-    rest.from = ids[STEP - 1];
-    sqlite__graph_todo(w, &rest);
-  }
-  w->graph.touched += n > 0 ? (size_t)n : 0;
-  return n < 0 ? -1 : 0;
+  if (n < 0)
+    return -1;
+  w->graph.touched += (size_t)n;
+  if (n < STEP)
+    return sqlite__run(&w->conn, SQL_BATCH_ALL_ASKED, ARGS(arg_int(todo->id)), err) < 0
+               ? -1
+               : 0;
+  struct sqlite_todo rest = *todo;
+  rest.from = ids[STEP - 1];
+  sqlite__graph_todo(w, &rest);
+  return 0;
 }
 
 int sqlite__batch_cancel(struct sqlite_writer *w, struct store_op *op, struct err *err)
@@ -455,6 +489,18 @@ int sqlite__fan_out(struct sqlite_writer *w, const struct sqlite_place *parent,
 }
 
 /* ---- forgetting ---- */
+
+int sqlite__child_kept(struct sqlite_writer *w, int64_t id, int64_t since, bool *kept,
+                       struct err *err)
+{
+  int64_t found = 0;
+  if (w->memory.fans &&
+      sqlite__number(&w->conn, SQL_CHILD_KEPT, ARGS(arg_int(id), arg_int(since)), 0,
+                     &found, err) < 0)
+    return -1;
+  *kept = found != 0;
+  return 0;
+}
 
 int sqlite__forget_batches(struct sqlite_writer *w, const struct store_expire *expire,
                            int64_t max, struct err *err)

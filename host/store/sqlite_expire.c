@@ -14,20 +14,6 @@
 #define BARREN      20              /* scans that find nothing, in one operation */
 #define SPARE_PAGES 2560            /* free pages that are left for new rows */
 
-/* The results of children stay with those of their siblings, and for the job that waits.
- */
-static int is_kept(struct sqlite_writer *w, int64_t id, int64_t before_time, bool *kept,
-                   struct err *err)
-{
-  int64_t found = 0;
-  if (w->memory.fans &&
-      sqlite__number(&w->conn, SQL_CHILD_KEPT, ARGS(arg_int(id), arg_int(before_time)), 0,
-                     &found, err) < 0)
-    return -1;
-  *kept = found != 0;
-  return 0;
-}
-
 /* Looks at some rows behind `swept` and forgets those that are past their time. Returns
  * how many rows there were to look at, or -1. */
 static int sweep(struct sqlite_writer *w, int64_t before_id, int64_t before_time,
@@ -44,7 +30,7 @@ static int sweep(struct sqlite_writer *w, int64_t before_id, int64_t before_time
   for (; rc > 0; rc = sqlite__next(c, s, err), seen++) {
     bool kept = sqlite3_column_int64(s, 1) >= before_time;
     w->memory.swept = sqlite3_column_int64(s, 0);
-    if (!kept && is_kept(w, w->memory.swept, before_time, &kept, err) < 0) {
+    if (!kept && sqlite__child_kept(w, w->memory.swept, before_time, &kept, err) < 0) {
       sqlite__stop(s);
       return -1;
     }
@@ -86,6 +72,7 @@ static int expire_dead(struct sqlite_writer *w, struct store_expire *expire,
   size_t n = 0;
   sqlite3_stmt *s = sqlite__start(c, SQL_DEAD_SCAN,
                                   ARGS(arg_int(w->now - expire->dead_ms),
+                                       arg_int(w->now - expire->completed_ms),
                                        arg_int(room < SCAN_ROWS ? room : SCAN_ROWS)));
   int rc = sqlite__next(c, s, err);
   for (; rc > 0; rc = sqlite__next(c, s, err))

@@ -7,7 +7,8 @@
  *
  * Thousands may wait for one job. What is more than one turn takes is left for the next:
  * until then the rows of candy_after are there while the job that they wait for is over,
- * and that is where a start after a crash finds them.
+ * children wait for their end while their parent has ended, and a batch is `cancelling`:
+ * that is where a start after a crash finds them.
  *
  * A job that nobody waits for must not pay for those that are waited for: before the
  * table is looked into, a bit in memory says whether there can be anything.
@@ -58,17 +59,6 @@ void sqlite__over(struct sqlite_writer *w, int64_t id, int64_t batch,
   if (awaited || may_have_children)
     sqlite__graph_todo(
         w, &(struct sqlite_todo){.kind = TODO_OVER, .state = state, .id = id});
-}
-
-void sqlite__back(struct sqlite_writer *w, int64_t id, int64_t batch,
-                  enum store_state state)
-{
-  if (batch > 0)
-    sqlite__tally(w,
-                  &(struct sqlite_tally){.batch = batch,
-                                         .job = id,
-                                         .dead = state == STORE_DEAD ? -1 : 0,
-                                         .cancelled = state == STORE_CANCELLED ? -1 : 0});
 }
 
 /* ---- in and out of candy_pending ---- */
@@ -431,7 +421,8 @@ int sqlite__graph_load(struct sqlite_writer *w, struct err *err)
   w->memory.left = left != 0;
   if (left == 0)
     return 0;
-  if (load_left(w, SQL_AFTER_OVER, TODO_OVER, err) < 0)
+  if (load_left(w, SQL_AFTER_OVER, TODO_OVER, err) < 0 ||
+      load_left(w, SQL_BATCH_ORPHANS, TODO_OVER, err) < 0)
     return -1;
   return load_left(w, SQL_BATCH_CANCELLING, TODO_CANCEL, err);
 }

@@ -129,7 +129,10 @@
   X(BATCH_DEPTH, batch_depth)                                                            \
   X(BATCH_OF_PARENT, batch_of_parent)                                                    \
   X(BATCH_FANS, batch_fans)                                                              \
+  X(BATCH_ALL_ASKED, batch_all_asked)                                                    \
+  X(BATCH_GOES_ON, batch_goes_on)                                                        \
   X(BATCH_CANCELLING, batch_cancelling)                                                  \
+  X(BATCH_ORPHANS, batch_orphans)                                                        \
   X(BATCH_JOBS, batch_jobs)                                                              \
   X(FOLLOWER_ADD, follower_add)                                                          \
   X(FOLLOWER_GET, follower_get)                                                          \

@@ -196,10 +196,11 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
       .lease = sqlite3_column_int64(s, 2),
       .seq = w->memory.next++,
   };
-  sqlite__back(w, id, sqlite3_column_int64(s, 3),
-               sqlite3_column_int(s, 4) ? STORE_DEAD : STORE_CANCELLED);
+  int64_t batch = sqlite3_column_int64(s, 3);
+  enum store_state state = sqlite3_column_int(s, 4) ? STORE_DEAD : STORE_CANCELLED;
   sqlite__stop(s);
-  if (sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
+  int held_back = sqlite__rejoin_batch(w, id, batch, state, err);
+  if (held_back < 0 || sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__place_again(w, &p, err) < 0)
     return -1;
@@ -209,7 +210,7 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
   return sqlite__add_ready(w, &p, err);
 }
 
-static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
                    size_t n, struct err *err)
 {
   (void)bulk;
@@ -219,14 +220,25 @@ static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, const int64
   return 0;
 }
 
-static int forget(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+/* What a job still waits for stays, and is not counted. */
+static int forget(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
                   size_t n, struct err *err)
 {
-  (void)bulk;
-  return sqlite__forget(w, ids, n, err);
+  size_t stays = 0;
+  for (size_t i = 0; i < n; i++) {
+    bool kept;
+    if (sqlite__child_kept(w, ids[i], INT64_MAX, &kept, err) < 0)
+      return -1;
+    if (kept)
+      stays++;
+    else
+      ids[i - stays] = ids[i];
+  }
+  bulk->count -= (int64_t)stays;
+  return sqlite__forget(w, ids, n - stays, err);
 }
 
-static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
+static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
                   size_t n, struct err *err)
 {
   for (size_t i = 0; i < n; i++) {
@@ -267,8 +279,8 @@ static int audit_bulk(struct sqlite_writer *w, const struct store_bulk *bulk,
 
 /* A step of a bulk operation. The turn puts count and cursor back when it falls. */
 static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned allowed,
-                     int (*act)(struct sqlite_writer *, struct store_bulk *,
-                                const int64_t *, size_t, struct err *),
+                     int (*act)(struct sqlite_writer *, struct store_bulk *, int64_t *,
+                                size_t, struct err *),
                      struct err *err)
 {
   struct step *step = mem_alloc(sizeof *step);

@@ -400,9 +400,10 @@ struct store_filter {
 };
 
 /* Dead jobs back to available with retry_count 0 (REQUEUE; cancelled ones too where the
- * filter names states or ids), finished jobs forgotten with their history (PURGE), or
- * jobs that wait or run ended (CANCEL), oldest first. Jobs in other states are left
- * alone. Many jobs take several turns, each of which stands for itself.
+ * filter names states or ids), finished jobs forgotten with their history (PURGE; not
+ * children that a job waits for), or jobs that wait or run ended (CANCEL), oldest first.
+ * Jobs in other states are left alone. Many jobs take several turns, each of which stands
+ * for itself.
  *
  * A job that waits is cancelled at once. For one that runs, those who watch the store are
  * told (struct store_watch); it ends with its claim. */

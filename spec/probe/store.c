@@ -10,6 +10,7 @@
  */
 #include "store/harness.h"
 
+#include "store/cases_again.h"
 #include "store/cases_cancel.h"
 #include "store/cases_control.h"
 #include "store/cases_finish.h"
@@ -257,6 +258,17 @@ static const struct {
     CASE(children_are_cancelled_with_their_parent),
     CASE(children_survive_a_restart),
     CASE(retention_of_batches),
+    CASE(a_held_job_that_is_retried_is_held),
+    CASE(a_job_whose_turn_has_passed_is_retried),
+    CASE(a_cancelled_batch_whose_jobs_are_retried),
+    CASE(children_that_are_retried_after_a_death),
+    CASE(children_left_by_a_stop),
+    CASE(retried_jobs_survive_a_stop),
+    CASE(lowered_limits_hold_after_a_restart),
+    CASE(a_queue_that_is_strict_from_now_on),
+    CASE(slots_of_those_who_wait_are_lowered),
+    CASE(a_task_that_rests_again_at_once),
+    CASE(children_stay_for_their_parent),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

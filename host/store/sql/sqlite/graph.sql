@@ -76,8 +76,15 @@ update candy_batch set finished_at = ?2, total = ?3, completed = ?4, dead = ?5,
   cancelled = ?6, let_go = ?7, active = ?8, due = ?9, cancelling = ?10
 where id = ?1
 
+-- `cancelling`: 1 while its jobs are asked to end, 2 behind that.
 -- name: batch_cancel
 update candy_batch set cancelling = 1 where id = ?1 and finished_at is null
+
+-- name: batch_all_asked
+update candy_batch set cancelling = 2 where id = ?1
+
+-- name: batch_goes_on
+update candy_batch set cancelling = 0 where id = ?1
 
 -- name: batch_left_alone
 update candy_batch set due = 0 where id = ?1
@@ -94,7 +101,15 @@ order by id desc limit 1
 select 1 from candy_batch where parent is not null limit 1
 
 -- name: batch_cancelling
-select id from candy_batch where cancelling and finished_at is null
+select id from candy_batch where cancelling = 1 and finished_at is null
+
+-- Children that were still to be cancelled because the job that waits for them has ended.
+-- name: batch_orphans
+select b.parent, coalesce(d.state, 7) from candy_batch b
+left join candy_done d on d.id = b.parent
+left join candy_dead x on x.id = b.parent
+where b.parent is not null and b.finished_at is null and b.due <> 0 and b.cancelling = 0
+  and (d.id is not null or x.id is not null)
 
 -- name: batch_jobs
 select id from candy_job where batch = ?1 and id > ?2 order by id limit ?3
@@ -112,16 +127,26 @@ from candy_follower where batch = ?1 and event = ?2
 -- name: follower_told
 update candy_follower set job = ?3 where batch = ?1 and event = ?2
 
--- Children of which one is not over are kept, and so are all of them for as long as
--- completed jobs are kept.
+-- The job that waits for these children has not ended.
+-- name: parent_waits
+exists (select 1 from candy_job where id = b.parent)
+and not exists (select 1 from candy_done where id = b.parent)
+and not exists (select 1 from candy_dead where id = b.parent)
+
+-- Children are kept until all of them are over and their parent is, and then for as long
+-- as completed jobs are kept, since ?2.
+-- name: kept_children
+b.parent is not null
+and (b.finished_at is null or b.finished_at >= ?2 or ({parent_waits}))
+
 -- name: child_kept
 select 1 from candy_job j join candy_batch b on b.id = j.batch
-where j.id = ?1 and b.parent is not null
-  and (b.finished_at is null or b.finished_at >= ?2)
+where j.id = ?1 and {kept_children}
 
 -- name: batch_old
-select id from candy_batch
-where finished_at < ?1 and (dead = 0 or finished_at < ?2) limit ?3
+select id from candy_batch b
+where finished_at < ?1 and (dead = 0 or finished_at < ?2) and not ({parent_waits})
+limit ?3
 
 -- name: forget_batch
 delete from candy_batch where id = ?1

@@ -65,7 +65,11 @@ select max(id) from candy_job
 select id, finished_at from candy_done where id > ?1 and id < ?2 order by id limit ?3
 
 -- name: dead_scan
-select id from candy_dead where finished_at < ?1 order by finished_at limit ?2
+select x.id from candy_dead x
+where x.finished_at < ?1 and not exists (
+  select 1 from candy_job j join candy_batch b on b.id = j.batch
+  where j.id = x.id and {kept_children})
+order by x.finished_at limit ?3
 
 -- Forgetting works on runs of ids that follow each other without a gap.
 -- name: forget_done

@@ -1,0 +1,288 @@
+/* Cases: what is done again: jobs that people bring back in batches, policies that are
+ * lowered for jobs that come back, steps that a stop or another operation breaks off. */
+#ifndef CANDY_SPEC_STORE_CASES_AGAIN_H
+#define CANDY_SPEC_STORE_CASES_AGAIN_H
+
+#include "cases_control.h"
+#include "cases_finish.h"
+#include "cases_gates.h"
+#include "cases_graph.h"
+
+static int64_t retry_by_hand(int64_t id)
+{
+  struct store_bulk op = {
+      .op.kind = STORE_REQUEUE, .filter = {.ids = &id, .n_ids = 1}, .max = 1};
+  CHECK(act(&op.op) == 0);
+  return op.count;
+}
+
+static void cancel_batch(int64_t id)
+{
+  struct store_batch_cancel op = {.op.kind = STORE_BATCH_CANCEL, .id = id};
+  CHECK(act(&op.op) == 0);
+  CHECK(op.found);
+}
+
+/* ---- batches ---- */
+
+/* It waits for its turn as before. */
+static void a_held_job_that_is_retried_is_held(void)
+{
+  know("t", NULL);
+  int64_t batch = add_batch_of(4, 1, NULL), first = batch + 1;
+  CHECK_INT(cancel_one(first + 2), 1);
+  CHECK_INT(retry_by_hand(first + 2), 1);
+  CHECK(is_in(first + 2, STORE_PENDING));
+  for (int i = 0; i < 4; i++) {
+    struct taken t = take_one();
+    CHECK_INT(t.id, first + i);
+    CHECK_INT(take_one().id, 0);
+    CHECK(finish(t, STORE_OK) == STORE_DONE);
+  }
+  CHECK_TEXT(batch_line(batch), "completed 4 4 0 0");
+}
+
+/* One whose turn came while it was cancelled runs at once, and counts. */
+static void a_job_whose_turn_has_passed_is_retried(void)
+{
+  know("t", NULL);
+  int64_t batch = add_batch_of(4, 1, NULL), first = batch + 1;
+  CHECK_INT(cancel_one(first + 1), 1);
+  CHECK_INT(run_one(), first);
+  struct taken third = take_one();
+  CHECK_INT(third.id, first + 2);
+  CHECK_INT(retry_by_hand(first + 1), 1);
+  struct taken second = take_one();
+  CHECK_INT(second.id, first + 1);
+  CHECK(finish(third, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_one().id, 0);
+  CHECK(finish(second, STORE_OK) == STORE_DONE);
+  CHECK_INT(run_one(), first + 3);
+  CHECK_TEXT(batch_line(batch), "completed 4 4 0 0");
+}
+
+/* Then it goes on: what joins runs, and so does what is held back in it. */
+static void a_cancelled_batch_whose_jobs_are_retried(void)
+{
+  struct store_new more = a_job("t");
+  know("t", NULL);
+  int64_t batch = add_batch_of(3, 1, NULL), first = batch + 1;
+  cancel_batch(batch);
+  CHECK_TEXT(batch_line(batch), "cancelled 3 0 0 3");
+  CHECK_INT(retry_by_hand(first + 1), 1);
+  CHECK_TEXT(batch_line(batch), "running 3 0 0 2");
+  more.batch = batch;
+  int64_t joined = add(more);
+  CHECK_INT(run_one(), first + 1);
+  CHECK_INT(run_one(), joined);
+  CHECK_TEXT(batch_line(batch), "failed 4 2 0 2");
+}
+
+/* A death that was there before cancels nobody who is brought back; one more does. */
+static void children_that_are_retried_after_a_death(void)
+{
+  know("t", "child");
+  int64_t parent = add_one("t");
+  fan_out_of(3, 1, true);
+  struct taken child = take_one();
+  CHECK(finish(child, STORE_FAIL) == STORE_DONE);
+  CHECK(is_in(child.id + 1, STORE_CANCELLED) && is_in(child.id + 2, STORE_CANCELLED));
+  CHECK_INT(take_one().id, parent);
+  CHECK_INT(retry_by_hand(child.id + 1), 1);
+  CHECK_INT(retry_by_hand(child.id + 2), 1);
+  CHECK(is_in(child.id + 2, STORE_PENDING));
+  child = take_one();
+  CHECK(finish(child, STORE_FAIL) == STORE_DONE);
+  CHECK(is_in(child.id + 1, STORE_CANCELLED));
+}
+
+/* ---- what a stop leaves ---- */
+
+enum { AWAITED = 60, WAITING = 400 };
+
+/* Jobs, each with so many that wait for it that cancelling all takes some turns. */
+static void add_much(int64_t ids[AWAITED])
+{
+  struct store_new *jobs = mem_alloc(WAITING * sizeof *jobs);
+  for (int i = 0; i < AWAITED; i++) {
+    ids[i] = add_one("awaited");
+    for (int j = 0; j < WAITING; j++) {
+      jobs[j] = a_job("t");
+      jobs[j].after = &ids[i];
+      jobs[j].n_after = 1;
+    }
+    add_list(jobs, WAITING);
+  }
+  free(jobs);
+}
+
+/* The store ends and begins again in the midst of it. */
+static void cancel_and_reopen(const int64_t *ids, size_t n)
+{
+  struct store_bulk op = {.op.kind = STORE_CANCEL,
+                          .filter = {.ids = ids, .n_ids = n},
+                          .max = (int64_t)n,
+                          .reason = "{\"code\":\"cancelled\",\"message\":\"no\"}"};
+  CHECK(act(&op.op) == 0);
+  reopen();
+  CHECK(stats().counts[STORE_PENDING] > 0);
+}
+
+static void wait_for_the_rest(void)
+{
+  while (stats().counts[STORE_PENDING] > 0)
+    continue;
+}
+
+/* The parent is the last of those that are cancelled. */
+static void children_left_by_a_stop(void)
+{
+  int64_t ids[AWAITED + 1];
+  add_much(ids);
+  know("parent", "child");
+  ids[AWAITED] = add_one("parent");
+  CHECK_INT(fan_out_of(3, 1, false).id, ids[AWAITED]);
+  cancel_and_reopen(ids, AWAITED + 1);
+  CHECK(is_in(ids[AWAITED], STORE_CANCELLED));
+  wait_for_the_rest();
+  struct store_stats s = stats();
+  CHECK_INT(s.counts[STORE_AVAILABLE], 0);
+  CHECK_INT(s.counts[STORE_RUNNING], 0);
+}
+
+static void retried_jobs_survive_a_stop(void)
+{
+  int64_t ids[AWAITED];
+  know("b", NULL);
+  struct store_new jobs[] = {a_job("b"), a_job("b"), a_job("b")};
+  struct store_batch batch = {.op.kind = STORE_BATCH, .jobs = jobs, .n = 3};
+  CHECK(act(&batch.op) == 0);
+  CHECK_INT(take_one().id, jobs[0].id);
+  cancel_batch(batch.id);
+  CHECK_INT(retry_by_hand(jobs[1].id), 1);
+  add_much(ids);
+  cancel_and_reopen(ids, AWAITED);
+  wait_for_the_rest();
+  CHECK(is_in(jobs[1].id, STORE_AVAILABLE));
+  CHECK(is_in(jobs[2].id, STORE_CANCELLED));
+}
+
+/* ---- limits that are lowered ---- */
+
+static void lowered_limits_hold_after_a_restart(void)
+{
+  struct store_type t = {.name = "t", .limit.concurrency = 3};
+  int64_t ids[5];
+  know_type(t);
+  for (int i = 0; i < 5; i++)
+    ids[i] = add_keyed("t", NULL, "k");
+  THESE(ids[0], ids[1], ids[2]);
+  reopen();
+  recover();
+  t.limit.concurrency = 1;
+  know_type(t);
+  struct taken_all all = THESE(ids[0]);
+  CHECK(finish(all.jobs[0], STORE_OK) == STORE_DONE);
+  all = THESE(ids[1]);
+  t.limit.concurrency = 2;
+  know_type(t);
+  THESE(ids[2]);
+}
+
+static void a_queue_that_is_strict_from_now_on(void)
+{
+  int64_t ids[4];
+  know("t", NULL);
+  for (int i = 0; i < 4; i++)
+    ids[i] = add_keyed("t", "q", i % 2 ? "odd" : "even");
+  struct taken_all all = take_all();
+  CHECK_INT((int64_t)all.n, 4);
+  CHECK(finish(all.jobs[3], STORE_RETRY) == STORE_DONE);
+  reopen();
+  recover();
+  know_queue((struct store_queue){.name = "q", .order = STORE_STRICT});
+  for (int i = 0; i < 3; i++) {
+    all = THESE(ids[i]);
+    CHECK(finish(all.jobs[0], STORE_OK) == STORE_DONE);
+  }
+}
+
+/* Those who wait at the task's gate have their key's slots: too many by now. */
+static void slots_of_those_who_wait_are_lowered(void)
+{
+  struct store_type t = {.name = "t", .limit.concurrency = 1, .key_limit.concurrency = 3};
+  int64_t ids[4];
+  know_type(t);
+  for (int i = 0; i < 4; i++)
+    ids[i] = add_keyed("t", NULL, "k");
+  struct taken_all all = THESE(ids[0]);
+  t.limit.concurrency = 0;
+  t.key_limit.concurrency = 2;
+  know_type(t);
+  struct taken_all more = THESE(ids[1]);
+  CHECK(finish(all.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(ids[2]);
+  CHECK(finish(more.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(ids[3]);
+}
+
+/* ---- pauses ---- */
+
+static void a_task_that_rests_again_at_once(void)
+{
+  enum { MANY = 12000 };
+
+  struct store_pause resume = {
+      .op.kind = STORE_PAUSE, .task = true, .name = "t", .resume = true, .by = "a"};
+  struct store_pause pause = {
+      .op.kind = STORE_PAUSE, .task = true, .name = "t", .by = "b"};
+  struct store_new *jobs = mem_alloc(MANY * sizeof *jobs);
+  know("t", NULL);
+  set_pause(true, "t", false);
+  for (int i = 0; i < MANY; i++)
+    jobs[i] = a_job("t");
+  add_list(jobs, MANY);
+  while (take_all().more)
+    continue;
+  submit(&resume.op);
+  uv_run(loop, UV_RUN_NOWAIT); /* the writer has it: its steps take several turns */
+  submit(&pause.op);
+  wait_for_all();
+  CHECK(resume.op.status == 0 && pause.op.status == 0);
+  for (struct taken_all all = take_all(); all.more || all.n; all = take_all())
+    CHECK_INT((int64_t)all.n, 0);
+  set_pause(true, "t", true);
+  CHECK_INT(take_one().id, jobs[0].id);
+  free(jobs);
+}
+
+/* ---- forgetting ---- */
+
+static int64_t purge_children(void)
+{
+  static const char *const types[] = {"child"};
+  struct store_bulk op = {
+      .op.kind = STORE_PURGE, .filter = {.types = types, .n_types = 1}, .max = 1000};
+  CHECK(act(&op.op) == 0);
+  return op.count;
+}
+
+/* A parent finds each of them, however they ended and however long it waits. */
+static void children_stay_for_their_parent(void)
+{
+  know("t", "child");
+  int64_t id = add_one("t");
+  fan_out_of(2, 0, false);
+  CHECK(finish(take_one(), STORE_FAIL) == STORE_DONE);
+  usleep(3000);
+  CHECK_INT(expire_all() + purge_children(), 0);
+  CHECK(run_one() > id);
+  usleep(3000);
+  CHECK_INT(expire_all() + purge_children(), 0);
+  const char *children = children_of(id);
+  CHECK(strstr(children, "\"dead\"") && strstr(children, "\"completed\""));
+  CHECK_INT(run_one(), id);
+  CHECK_INT(purge_children(), 2);
+}
+
+#endif
