@@ -145,7 +145,7 @@ describe("the file of the SQLite store", function()
       older(version)
       assert.same({ "recovered 1", "available 5", code = 0 },
         store({ "recover", "count" }))
-      assert.equal("3", shell("pragma user_version"))
+      assert.equal("4", shell("pragma user_version"))
       assert.equal("0", shell("select count(*) from orchestrator_logs"))
       assert.equal("1 0 1,2 0 9,4 0 4", shell("select group_concat(id || ' ' || turn "
         .. "|| ' ' || seq) from (select * from candy_ready order by id)"))

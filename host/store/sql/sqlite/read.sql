@@ -72,9 +72,8 @@ select id from candy_pending
 -- name: source_batch
 select id from candy_job where batch = :batch
 
--- A job is older than those that it enqueued.
 -- name: source_parent
-select id from candy_job where id > :parent and parent_id = :parent
+select id from candy_job where parent_id = :parent
 
 -- name: source_ids
 select distinct value as id from json_each(:ids)
