@@ -200,9 +200,9 @@ describe("a worker that stands still", function()
   end)
 
   it("gets no jobs while another worker moves", function()
-    local spins = host:push("spins", { ms = 500 })
+    local spins = host:push("spins", { ms = 1500 })
     host:wait(spins, "running")
-    for _ = 1, 20 do
+    while host:job(spins).state == "running" do
       host:wait(host:push("quick"))
     end
     assert.are.equal("completed", host:wait(spins).state)

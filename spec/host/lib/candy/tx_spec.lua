@@ -16,7 +16,8 @@ setup(function()
         while true do tx.query("select 1") end
       end)
     end)
-    candy.task("add", { max_retries = 0 }, function()
+    -- On a busy machine its time in a transaction may pass before it has done its work.
+    candy.task("add", { max_retries = 50, backoff = "10ms" }, function()
       return candy.db.tx(function(tx)
         local n = tx.one("select n from counter").n
         tx.exec("update counter set n = ?", n + 1)
@@ -31,7 +32,7 @@ setup(function()
       end)
     end)
     candy.task("loop", { max_retries = 0 }, function()
-      for i = 1, 40 do
+      for i = 1, 4000 do
         candy.db.tx(function(tx)
           local until_ms = candy.time.now() + 30
           repeat tx.query("select 1") until candy.time.now() > until_ms
@@ -169,7 +170,8 @@ describe("candy.db.tx", function()
       assert.equal("completed", host:wait(host:push("noop")).state)
     end
     assert.equal("running", (host:job(loop)).state)
-    assert.equal("completed", host:wait(loop).state)
+    host:request("POST", "/tasks/" .. loop .. "/cancel")
+    assert.equal("cancelled", host:wait(loop).state)
   end)
 end)
 
