@@ -177,6 +177,7 @@ static void paused_queues(void)
   CHECK(!claim.more); /* nobody must ask for it again and again */
   store_op_fini(&claim.op);
   CHECK(is_in(slow, STORE_AVAILABLE));
+  CHECK_TEXT(member(slow, "waiting_for"), "\"resume\"");
   reopen();
   know("t", NULL);
   CHECK_INT(take_one().id, 0);

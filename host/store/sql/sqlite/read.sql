@@ -25,6 +25,11 @@ left join candy_ready y on y.queue = coalesce(pl.queue, j.queue)
   and y.priority = coalesce(pl.priority, iif(j.turn % 2, 0, j.priority))
   and y.turn = coalesce(pl.turn, j.turn) and y.seq = coalesce(pl.seq, j.id)
 
+-- What a gate says of a ready job whose queue or task rests (GATE_PAUSED), or null.
+-- name: rests
+(select 10 from candy_pause z join candy_name n on n.kind = z.kind and n.name = z.name
+ where n.id in (y.queue, j.type) and y.id = j.id limit 1)
+
 -- name: fits
 (:mask >> ({state})) & 1
 and (:types is null or j.type in (
@@ -96,7 +101,7 @@ coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, y.rescues,
   as rescues,
 coalesce(d.began_at, x.began_at, r.claimed_at) as began_at,
 coalesce(d.finished_at, x.finished_at) as finished_at,
-d.worker as worker, a.kind as blocked_by, abs(j.batch) as batch,
+d.worker as worker, coalesce(a.kind, {rests}) as blocked_by, abs(j.batch) as batch,
 p.id is not null as has_progress, p.percent as percent, p.message as message,
 case when d.state = 6 then d.result else
   (select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
