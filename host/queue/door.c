@@ -300,11 +300,22 @@ static void apply_task(struct store_new *job, const struct catalog_task *task,
   job->deadline_ms = task->deadline_ms;
 }
 
+/* What says when the job is to run, or NULL. */
+static const char *time_field(const struct store_new *job)
+{
+  if (job->run_at)
+    return "/run_at";
+  if (job->n_after > 0)
+    return "/after";
+  return job->delay_ms ? "/delay" : NULL;
+}
+
 static void settle_unique(struct door *d)
 {
-  if (d->unique->same.same == STORE_SAME_DEBOUNCE && (d->job.delay_ms || d->job.run_at))
+  const char *field = time_field(&d->job);
+  if (d->unique->same.same == STORE_SAME_DEBOUNCE && field)
     door__problem(
-        d, d->job.run_at ? "/run_at" : "/delay", "invalid",
+        d, field, "invalid",
         "goes without debounce, which says when the job runs: leave it out, or add "
         "\"unique\": false");
   else if (d->job.type)

@@ -288,6 +288,18 @@ describe("jobs that are the same", function()
     assert.equal(2, host:wait(second).result.n)
   end)
 
+  it("have no time of their own when debounced", function()
+    local other = post("plain", {}, { delay = "1h" })
+    for field, value in pairs({ delay = "1s", run_at = 1e12, after = other }) do
+      local answer = host:request("POST", "/tasks",
+        { type = "settles", payload = { n = 1 }, [field] = value })
+      assert.equal(422, answer.status, answer.body)
+      assert.equal("/" .. field, answer.json.errors[1].pointer)
+      assert.truthy(answer.json.errors[1].message:find("goes without debounce", 1, true))
+    end
+    assert.is_nil(select(2, post("settles", { n = 1 }, { after = other, unique = false })))
+  end)
+
   it("run once in a while when throttled", function()
     local first = post("calm", { n = 1 })
     host:wait(first)
