@@ -47,6 +47,15 @@ size_t api__split(struct api_filter *f, const char *field, const char *text,
                   const char *const **out);
 int64_t api__time(struct api_filter *f, const char *field, const char *text);
 
+/* reason.c: the body of a request that may give a reason (`takes_reason`), and has no
+ * other fields. A new reference; NULL when the request was answered. */
+json_t *api__reason_body(struct http_request *req, bool takes_reason);
+
+/* NULL and null are none. */
+bool api__fits_reason(const json_t *reason);
+
+#define API_REASON_FAULT "reason must be a text of at most 500 bytes, without NUL"
+
 /* api_tail.c: the log as it grows, as events; `after` or Last-Event-ID resume. */
 void api__tail(struct api *api, struct http_request *req);
 

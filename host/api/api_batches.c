@@ -154,6 +154,10 @@ void api_batch_cancel(struct http_request *req, void *arg)
     refuse_unknown(req);
     return;
   }
+  json_t *body = api__reason_body(req, false);
+  if (!body)
+    return;
+  json_decref(body);
   struct cancel *c = mem_alloc(sizeof *c);
   c->api = a;
   c->req = req;

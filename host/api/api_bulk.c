@@ -8,7 +8,6 @@
 
 #define MAX_DEFAULT 10000
 #define COUNT_MAX   100000 /* previews count no further */
-#define REASON_MAX  500
 #define ASKED_MAX   4000
 
 struct bulk {
@@ -104,32 +103,22 @@ static void one_done(struct store_op *op)
   bulk_free(b);
 }
 
-static bool is_bad_reason(const json_t *body)
-{
-  const json_t *reason = json_object_get(body, "reason");
-  return reason && (!json_is_string(reason) || json_string_length(reason) > REASON_MAX);
-}
-
 static void one(struct http_request *req, struct api *a, enum store_kind kind)
 {
   int64_t id = api_id(http_param(req, "id"));
-  struct err err;
-  json_t *body = req->body_len ? jx_parse(req->body, req->body_len, &err) : json_object();
   if (id < 0) {
     http_problem(req, 404, "no_such_job", "there is no such job: ids are numbers");
-  } else if (!body) {
-    http_problem(req, 400, err.code, "%s", err.text);
-  } else if (is_bad_reason(body)) {
-    http_problem(req, 422, "invalid", "reason must be a text of at most %d bytes",
-                 REASON_MAX);
-  } else {
-    struct bulk *b = bulk_new(a, req);
-    b->id = id;
-    b->op.filter.ids = &b->id;
-    b->op.filter.n_ids = 1;
-    b->op.max = 1;
-    submit(b, kind, body, one_done);
+    return;
   }
+  json_t *body = api__reason_body(req, kind == STORE_CANCEL);
+  if (!body)
+    return;
+  struct bulk *b = bulk_new(a, req);
+  b->id = id;
+  b->op.filter.ids = &b->id;
+  b->op.filter.n_ids = 1;
+  b->op.max = 1;
+  submit(b, kind, body, one_done);
   json_decref(body);
 }
 
@@ -206,8 +195,8 @@ static const char *bad_member(const json_t *body)
 {
   const json_t *max = json_object_get(body, "max");
   const json_t *preview = json_object_get(body, "preview");
-  if (is_bad_reason(body))
-    return "reason must be a text of at most 500 bytes";
+  if (!api__fits_reason(json_object_get(body, "reason")))
+    return API_REASON_FAULT;
   if (preview && !json_is_null(preview) && !json_is_boolean(preview))
     return "preview must be true or false";
   if (max && !json_is_null(max) && json_integer_value(max) < 1)

@@ -8,7 +8,6 @@
 #include "api/cursor.h"
 #include "base/redact.h"
 
-#define REASON_MAX   500
 #define NAME_LONGEST 200
 
 /* ---- queues ---- */
@@ -112,23 +111,6 @@ static char *reason_of(const json_t *body)
   return reason;
 }
 
-static json_t *read_body(struct http_request *req)
-{
-  struct err err;
-  json_t *body = req->body_len ? jx_parse(req->body, req->body_len, &err) : json_object();
-  if (!body) {
-    http_problem(req, 400, err.code, "%s", err.text);
-  } else if (json_object_get(body, "reason") &&
-             (!json_is_string(json_object_get(body, "reason")) ||
-              json_string_length(json_object_get(body, "reason")) > REASON_MAX)) {
-    http_problem(req, 422, "invalid", "reason must be a text of at most %d bytes",
-                 REASON_MAX);
-    json_decref(body);
-    return NULL;
-  }
-  return body;
-}
-
 static bool is_name(const char *name)
 {
   size_t len = strlen(name);
@@ -140,7 +122,7 @@ static bool is_name(const char *name)
 static void set_pause(struct http_request *req, struct api *a, bool task, bool resume)
 {
   const char *name = http_param(req, task ? "task" : "queue");
-  json_t *body = read_body(req);
+  json_t *body = api__reason_body(req, true);
   if (!body)
     return;
   if (!is_name(name)) {
@@ -263,8 +245,9 @@ static void type_known(struct store_op *op)
     api__store_problem(c->req, op->err);
   else if (!job)
     api__answer_job(c->api, c->req, c->get.id, NULL); /* which there is none */
-  else if (door_read_change(&c->batch, catalog, jx_str(job, "type", ""), c->req->body,
-                            &given, &err) < 0)
+  else if (door_read_change(&c->batch, catalog, jx_str(job, "type", ""),
+                            (struct json_span){c->req->body, c->req->body_len}, &given,
+                            &err) < 0)
     http_problem(c->req, strcmp(err.code, "bad_json") == 0 ? 400 : 422, err.code, "%s",
                  err.text);
   else if (c->batch.problems)

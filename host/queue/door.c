@@ -473,7 +473,7 @@ static bool may_change(const char *name)
   return false;
 }
 
-static int check_changes(json_t *spec, struct err *err)
+static int check_changes(struct door *d, json_t *spec, struct err *err)
 {
   const char *name;
   json_t *value;
@@ -483,10 +483,9 @@ static int check_changes(json_t *spec, struct err *err)
                    "priority, queue, tags");
   json_object_foreach(spec, name, value)
     if (!may_change(name))
-      return err_set(err, "unknown_field",
-                     "\"%.100s\" cannot be changed; what can are payload, run_at, delay, "
-                     "priority, queue, tags",
-                     name);
+      door__unknown_field(d, name,
+                          "cannot be changed; what can are payload, run_at, delay, "
+                          "priority, queue, tags");
   return 0;
 }
 
@@ -514,14 +513,14 @@ static void read_change(struct door *d, const json_t *spec, const char *type,
 }
 
 int door_read_change(struct door_batch *b, const struct catalog *catalog,
-                     const char *type, const char *text, struct door_given *given,
+                     const char *type, struct json_span text, struct door_given *given,
                      struct err *err)
 {
   struct door d = {.batch = b, .catalog = catalog, .pointer = ""};
-  json_t *spec = jx_parse(text, strlen(text), err);
-  int rc = spec ? check_changes(spec, err) : -1;
-  if (rc == 0) {
-    struct door_payload payload = find_payload(b, spec, json_span_trim(text), "");
+  json_t *spec = jx_parse(text.at, text.len, err);
+  int rc = spec ? check_changes(&d, spec, err) : -1;
+  if (rc == 0 && !b->problems) {
+    struct door_payload payload = find_payload(b, spec, json_span_trim(text.at), "");
     read_change(&d, spec, type, &payload);
     *given = (struct door_given){
         .payload = has(spec, "payload"),

@@ -64,7 +64,7 @@ struct door_given {
 };
 
 int door_read_change(struct door_batch *batch, const struct catalog *catalog,
-                     const char *type, const char *text, struct door_given *given,
+                     const char *type, struct json_span text, struct door_given *given,
                      struct err *err);
 
 /* The problems in one line, for errors that are not documents. */

@@ -1,6 +1,7 @@
 -- Cancelling: waiting jobs end at once, running ones are told, and ended when they do not
 -- listen; neighbours are unharmed, and nothing that was cancelled runs again.
 local candy = require("spec.support.candy")
+local cjson = require("cjson")
 local poll = require("spec.support.poll")
 
 local SCRIPT = [[
@@ -124,7 +125,32 @@ describe("cancelling", function()
     assert.are.equal(409, cancel(id).status)
     assert.are.equal("has_ended", cancel(id).json.code)
     assert.are.equal(404, cancel("999999").status)
-    assert.are.equal(422, cancel(id, { reason = 7 }).status)
+  end)
+
+  it("takes a reason, and nothing else", function()
+    local id = host:request("POST", "/tasks", { type = "echo", delay = "1h" }).json.id
+    for body, text in pairs({
+      ['{"reason":7}'] = "reason must be a text",
+      ['{"reason":"a\\u0000b"}'] = "without NUL",
+      ['{"reason":"' .. ("x"):rep(501) .. '"}'] = "at most 500 bytes",
+      ['{"reasn":"x"}'] = '"reasn" is not known here',
+      ['["x"]'] = "must be an object",
+    }) do
+      for _, path in ipairs({ "/tasks/" .. id .. "/cancel", "/queues/default/pause" }) do
+        local answer = host:request("POST", path, body)
+        assert.are.equal(422, answer.status, answer.body)
+        assert.truthy(answer.json.detail:find(text, 1, true), answer.json.detail)
+      end
+    end
+    assert.are.equal("scheduled", host:job(id).state)
+    assert.are.equal(400, cancel(id, "nonsense").status)
+    assert.are.equal(200, cancel(id, { reason = cjson.null }).status)
+    for _, path in ipairs({ "/tasks/" .. id .. "/retry", "/batches/" .. id .. "/cancel" }) do
+      local answer = host:request("POST", path, { reason = "x" })
+      assert.are.equal(422, answer.status, answer.body)
+      assert.truthy(answer.json.detail:find("there are no fields", 1, true))
+    end
+    assert.are.equal("cancelled", host:job(id).state)
   end)
 
   it("wakes a job that waits for something", function()
