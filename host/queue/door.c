@@ -335,18 +335,23 @@ static void make_key(struct door *d, const char *pattern)
   buf_fini(&pointer);
 }
 
-/* Once all fields are read: a key that was given wins. */
-static void apply_order(struct door *d, const struct catalog_task *task)
+static void check_queue(struct door *d, const struct catalog_task *task)
 {
   const char *queue = task->queue ? task->queue : "default";
-  if (task->key && !d->job.key && json_is_object(d->payload) && !d->misfit)
-    make_key(d, task->key);
   if (task->strict && d->job.queue && strcmp(d->job.queue, queue) != 0)
     door__problem(
         d, "/queue", "invalid",
         "must be \"%s\", or be left out: jobs of this task run in strict order, which "
         "there is in one queue alone",
         queue);
+}
+
+/* Once all fields are read: a key that was given wins. */
+static void apply_order(struct door *d, const struct catalog_task *task)
+{
+  if (task->key && !d->job.key && json_is_object(d->payload) && !d->misfit)
+    make_key(d, task->key);
+  check_queue(d, task);
 }
 
 static void keep(struct door_batch *b, const struct store_new *job)
@@ -473,20 +478,23 @@ static bool may_change(const char *name)
   return false;
 }
 
+/* A null is none, but for tags, which it takes away. */
 static int check_changes(struct door *d, json_t *spec, struct err *err)
 {
   const char *name;
   json_t *value;
-  if (!json_is_object(spec) || json_object_size(spec) == 0)
-    return err_set(err, "invalid",
-                   "must be an object with at least one of payload, run_at, delay, "
-                   "priority, queue, tags");
-  json_object_foreach(spec, name, value)
+  size_t n = 0;
+  json_object_foreach(spec, name, value) {
+    n += !json_is_null(value) || strcmp(name, "tags") == 0;
     if (!may_change(name))
       door__unknown_field(d, name,
                           "cannot be changed; what can are payload, run_at, delay, "
                           "priority, queue, tags");
-  return 0;
+  }
+  return n > 0 ? 0
+               : err_set(err, "invalid",
+                         "must be an object with at least one of payload, run_at, delay, "
+                         "priority, queue, tags");
 }
 
 static bool has(const json_t *spec, const char *name)
@@ -501,13 +509,17 @@ static void read_change(struct door *d, const json_t *spec, const char *type,
   json_t *name = json_string(type), *value;
   const char *field;
   /* Without a payload there is none to be checked: {} would not fit every task. */
-  const struct catalog_task *task = has(spec, "payload") ? read_type(d, name) : NULL;
-  if (task)
+  bool shaped = has(spec, "payload");
+  const struct catalog_task *task =
+      shaped ? read_type(d, name) : catalog_find(d->catalog, type);
+  if (task && shaped)
     read_payload(d, task, payload);
   json_object_foreach((json_t *)(uintptr_t)spec, field, value)
     read_field(d, field, value);
   if (d->job.run_at && d->job.delay_ms)
     door__problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
+  if (task)
+    check_queue(d, task);
   keep(d->batch, &d->job);
   json_decref(name);
 }

@@ -7,6 +7,7 @@ candy.task("greet", { payload = { name = "string", token = "string?" } }, functi
   return "hello " .. job.payload.name
 end)
 candy.task("sleeps", {}, function() candy.sleep("1h") end)
+candy.task("ordered", { key = "{k}", order = "strict" }, function() end)
 ]]
 
 describe("PATCH /tasks/:id", function()
@@ -70,7 +71,7 @@ describe("PATCH /tasks/:id", function()
     for _, body in ipairs({
       { payload = { name = 7 } }, { payload = { wrong = "x" } }, { type = "sleeps" }, {},
       { run_at = "soon" }, { priority = "high" }, { delay = "1h", run_at = 4e12 },
-      { queue = "a b" }, { max_retries = 3 },
+      { queue = "a b" }, { max_retries = 3 }, '{"priority":null,"payload":null}',
     }) do
       assert.are.equal(422, patch(id, body).status)
     end
@@ -83,6 +84,15 @@ describe("PATCH /tasks/:id", function()
     assert.are.equal(404, patch("999999", { priority = 1 }).status)
     assert.are.same({ name = "Ada" }, host:job(id).payload)
     assert.are.equal(0, #host:job(id).edits)
+  end)
+
+  it("leaves a job in the one queue in which its order is kept", function()
+    local id = host:push("ordered", { k = 1 }, { delay = "1h" })
+    local answer = patch(id, { queue = "other" })
+    assert.are.equal(422, answer.status, answer.body)
+    assert.truthy(answer.json.errors[1].message:find("strict order", 1, true))
+    assert.are.equal(200, patch(id, { queue = "default", priority = 1 }).status)
+    assert.are.equal("default", host:job(id).queue)
   end)
 
   it("comes too late for what runs or has ended", function()
