@@ -1,19 +1,12 @@
-/* Checking what comes in: see door.h. One function a field. */
+/* Checking what comes in, and turning it into jobs: see door.h. */
 #include "queue/door_.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/trace.h"
 #include "queue/key.h"
-
-#define NAME_MAX_LEN 200
-#define TAGS_MAX     20
-#define RETRIES_MAX  1000
-#define PRIORITY_MAX 1000000
 
 void door__problem(struct door *d, const char *field, const char *code, const char *fmt,
                    ...)
@@ -32,200 +25,6 @@ void door__problem(struct door *d, const char *field, const char *code, const ch
                         json_pack("{s:o, s:s, s:o}", "pointer",
                                   json_sprintf("%s%s", d->pointer, field), "code", code,
                                   "message", jx_string(text.text, strlen(text.text))));
-}
-
-/* ---- fields ---- */
-
-static bool is_name(const json_t *value)
-{
-  const char *text = json_string_value(value);
-  size_t len = json_string_length(value);
-  if (!text || len == 0 || len > NAME_MAX_LEN || strlen(text) != len)
-    return false;
-  for (size_t i = 0; i < len; i++)
-    if (!isalnum((unsigned char)text[i]) && !strchr("_.:-/", text[i]))
-      return false;
-  return true;
-}
-
-static void read_queue(struct door *d, const json_t *value)
-{
-  if (is_name(value))
-    d->job.queue = arena_strdup(&d->batch->memory, json_string_value(value));
-  else
-    door__problem(
-        d, "/queue", "invalid",
-        "must be a name of letters, digits and _ . : - / of at most 200 characters");
-}
-
-static void read_key(struct door *d, const json_t *value)
-{
-  size_t len = json_string_length(value);
-  if (json_is_string(value) && len > 0 && len <= NAME_MAX_LEN &&
-      strlen(json_string_value(value)) == len)
-    d->job.key = arena_strdup(&d->batch->memory, json_string_value(value));
-  else
-    door__problem(d, "/key", "invalid", "must be a string of 1 to 200 bytes");
-}
-
-/* Commas part the values of a filter. */
-static bool tag_fits(const json_t *tag)
-{
-  const char *text = jx_text(tag, "");
-  size_t len = json_string_length(tag);
-  return len > 0 && len <= NAME_MAX_LEN && strlen(text) == len && !strchr(text, ',');
-}
-
-static void read_tags(struct door *d, const json_t *value)
-{
-  bool good = json_is_array(value) && json_array_size(value) <= TAGS_MAX;
-  size_t i;
-  json_t *tag;
-  json_array_foreach(value, i, tag)
-    good = good && tag_fits(tag);
-  if (!good) {
-    door__problem(
-        d, "/tags", "invalid",
-        "must be a list of at most %d strings of 1 to 200 bytes, without commas",
-        TAGS_MAX);
-    return;
-  }
-  struct buf text = {0};
-  jx_append(&text, value);
-  if (json_array_size(value) > 0)
-    d->job.tags = arena_copy(&d->batch->memory, text.data, text.len);
-  buf_fini(&text);
-}
-
-static void read_priority(struct door *d, const json_t *value)
-{
-  json_int_t n = json_integer_value(value);
-  if (json_is_integer(value) && n >= -PRIORITY_MAX && n <= PRIORITY_MAX)
-    d->job.priority = (int)n;
-  else
-    door__problem(d, "/priority", "invalid",
-                  "must be an integer from -1000000 to 1000000 (smaller runs first)");
-}
-
-static void read_retries(struct door *d, const json_t *value)
-{
-  json_int_t n = json_integer_value(value);
-  if (json_is_integer(value) && n >= 0 && n <= RETRIES_MAX)
-    d->job.max_retries = (int)n;
-  else
-    door__problem(d, "/max_retries", "invalid", "must be an integer from 0 to %d",
-                  RETRIES_MAX);
-}
-
-static void read_delay(struct door *d, const json_t *value)
-{
-  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
-  if (json_is_integer(value))
-    ms = json_integer_value(value);
-  if (ms >= 0 && ms <= 100LL * 366 * 86400 * 1000)
-    d->job.delay_ms = ms;
-  else
-    door__problem(
-        d, "/delay", "invalid",
-        "must be a duration such as \"30s\", \"5m\" or \"2h\", or milliseconds");
-}
-
-static void read_run_at(struct door *d, const json_t *value)
-{
-  int64_t ms = json_is_integer(value) ? json_integer_value(value) : -1;
-  if (json_is_string(value) && clock_parse(json_string_value(value), &ms) < 0)
-    ms = -1;
-  if (ms > 0 && ms < 32503680000000LL) /* the year 3000 */
-    d->job.run_at = ms;
-  else
-    door__problem(
-        d, "/run_at", "invalid",
-        "must be a time such as \"2026-11-22T08:00:00Z\", or milliseconds since 1970");
-}
-
-/* "2h" from now on, or a time. */
-static void read_deadline(struct door *d, const json_t *value)
-{
-  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
-  int64_t at = json_is_integer(value) ? json_integer_value(value) : -1;
-  if (ms < 0 && json_is_string(value) && clock_parse(json_string_value(value), &at) < 0)
-    at = -1;
-  d->job.deadline_ms = d->job.deadline = 0;
-  if (ms > 0 && ms <= 100LL * 366 * 86400 * 1000)
-    d->job.deadline_ms = ms;
-  else if (at > 0 && at < 32503680000000LL)
-    d->job.deadline = at;
-  else
-    door__problem(d, "/deadline", "invalid",
-                  "must be a duration such as \"30m\", a time such as "
-                  "\"2026-11-22T08:00:00Z\", or milliseconds since 1970");
-}
-
-static void read_unique(struct door *d, const json_t *value)
-{
-  struct err err;
-  d->unique = NULL;
-  if (json_is_false(value))
-    return;
-  d->unique = unique_of_request(value, &d->batch->memory, &err);
-  if (!d->unique)
-    door__problem(d, "/unique", err.code, "%s", err.text);
-}
-
-static void ignore(struct door *d, const json_t *value)
-{
-  (void)d;
-  (void)value;
-}
-
-static const struct {
-  const char *name;
-  void (*read)(struct door *d, const json_t *value);
-} fields[] = {
-    {"type", ignore},
-    {"payload", ignore},
-    {"delay", read_delay},
-    {"delay_ms", read_delay},
-    {"run_at", read_run_at},
-    {"priority", read_priority},
-    {"queue", read_queue},
-    {"tags", read_tags},
-    {"key", read_key},
-    {"max_retries", read_retries},
-    {"deadline", read_deadline},
-    {"unique", read_unique},
-    {"ref", door__ref},
-    {"after", door__after},
-    {"after_failure", door__after_failure},
-    {"batch", door__join},
-};
-
-void door__unknown_field(struct door *d, const char *name, const char *text)
-{
-  struct buf field = {0};
-  buf_putc(&field, '/');
-  for (const char *p = name; *p; p++) /* RFC 6901: "~" is "~0", "/" is "~1" */
-    if (*p == '~' || *p == '/')
-      buf_puts(&field, *p == '~' ? "~0" : "~1");
-    else
-      buf_putc(&field, *p);
-  door__problem(d, field.data, "unknown_field", "%s", text);
-  buf_fini(&field);
-}
-
-static void read_field(struct door *d, const char *name, const json_t *value)
-{
-  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-    if (strcmp(fields[i].name, name) == 0) {
-      if (!json_is_null(value))
-        fields[i].read(d, value);
-      return;
-    }
-  door__unknown_field(
-      d, name,
-      "is not a field of a task; known fields: type, payload, delay, run_at, priority, "
-      "queue, tags, key, max_retries, deadline, unique, after, after_failure, ref, "
-      "batch");
 }
 
 /* ---- the payload ---- */
@@ -382,7 +181,7 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)(uintptr_t)spec, name, value)
-    read_field(&d, name, value);
+    door__field(&d, name, value);
   if (d.job.run_at && d.job.delay_ms)
     door__problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
   if (task)
@@ -515,7 +314,7 @@ static void read_change(struct door *d, const json_t *spec, const char *type,
   if (task && shaped)
     read_payload(d, task, payload);
   json_object_foreach((json_t *)(uintptr_t)spec, field, value)
-    read_field(d, field, value);
+    door__field(d, field, value);
   if (d->job.run_at && d->job.delay_ms)
     door__problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
   if (task)

@@ -20,6 +20,10 @@ void door__problem(struct door *door, const char *field, const char *code,
 
 void door__unknown_field(struct door *door, const char *name, const char *text);
 
+/* door_fields.c: reads one field; what is none is a problem, and null is nothing. */
+#define NAME_MAX_LEN 200
+void door__field(struct door *door, const char *name, const json_t *value);
+
 /* A request whose text this is. */
 void door__add_one(struct door_batch *batch, const struct catalog *catalog,
                    const json_t *spec, struct json_span text, const char *pointer);
