@@ -25,6 +25,10 @@ const char *api__who(const struct api *api, struct http_request *req);
 void api__answer_job(struct api *api, struct http_request *req, int64_t id,
                      void (*other)(struct http_request *req, int64_t id));
 
+/* api_push.c: which of them are jobs that were there, as places in the list. A new
+ * reference; NULL: none. */
+json_t *api__duplicates(const struct store_new *jobs, size_t n);
+
 /* filter.c: which jobs a request means */
 struct api_filter {
   struct store_filter filter;

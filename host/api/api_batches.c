@@ -29,7 +29,9 @@ static void pushed(void *arg, const struct store_batch *batch, const struct err 
   json_t *ids = json_array();
   for (size_t i = 0; i < batch->n; i++)
     json_array_append_new(ids, jx_id(batch->jobs[i].id));
-  http_reply_json(req, 202, json_pack("{s:o, s:o}", "id", jx_id(batch->id), "ids", ids));
+  http_reply_json(req, 202,
+                  json_pack("{s:o, s:o, s:o*}", "id", jx_id(batch->id), "ids", ids,
+                            "duplicates", api__duplicates(batch->jobs, batch->n)));
 }
 
 static void refuse_order(struct http_request *req, const struct batch_order *order)

@@ -11,8 +11,7 @@ struct push {
   bool many;
 };
 
-/* Whose ids are those of jobs that were there, as places in the list. NULL: none. */
-static json_t *duplicates(const struct store_new *jobs, size_t n)
+json_t *api__duplicates(const struct store_new *jobs, size_t n)
 {
   json_t *places = NULL;
   for (size_t i = 0; i < n; i++) {
@@ -37,7 +36,7 @@ static json_t *answer_many(const struct store_new *jobs, size_t n)
   json_t *ids = json_array();
   for (size_t i = 0; i < n; i++)
     json_array_append_new(ids, jx_id(jobs[i].id));
-  return json_pack("{s:o, s:o*}", "ids", ids, "duplicates", duplicates(jobs, n));
+  return json_pack("{s:o, s:o*}", "ids", ids, "duplicates", api__duplicates(jobs, n));
 }
 
 static void pushed(void *arg, const struct store_new *jobs, size_t n,

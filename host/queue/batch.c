@@ -81,9 +81,29 @@ static void read_fields(struct batch_order *o, const json_t *body)
   check_jobs(o, json_object_get(body, "jobs"));
 }
 
+/* Jobs that are let go by and by do not wait for the next call. Returns the index of one
+ * that is to, or -1. */
+static ssize_t find_debounced(const struct store_new *jobs, size_t n, size_t at_most)
+{
+  for (size_t i = 0; at_most > 0 && i < n; i++)
+    if (jobs[i].unique && jobs[i].unique->same == STORE_SAME_DEBOUNCE)
+      return (ssize_t)i;
+  return -1;
+}
+
+static const char bounded[] =
+    "is debounced, which goes without at_most: leave that out, or add \"unique\": false";
+
 /* Once they were read: o->n_jobs of them. */
 static void check_members(struct batch_order *o)
 {
+  ssize_t debounced =
+      o->door.problems ? -1 : find_debounced(o->door.jobs, o->n_jobs, o->at_most);
+  if (debounced >= 0) {
+    char pointer[48];
+    snprintf(pointer, sizeof pointer, "/jobs/%zd", debounced);
+    problem(o, pointer, "invalid", bounded);
+  }
   for (size_t i = 0; i < o->n_jobs && !o->door.problems; i++)
     if (o->door.jobs[i].batch) {
       char pointer[48];
@@ -204,6 +224,9 @@ int batch_read_fan(struct door_batch *door, struct store_fan *fan,
                      "another",
                      i);
   int64_t at_most = jx_int(spec, "at_most", 0);
+  ssize_t debounced = find_debounced(door->jobs, door->n, at_most > 0 ? 1 : 0);
+  if (debounced >= 0)
+    return err_set(err, "invalid", "/jobs/%zd %s", debounced, bounded);
   *fan = (struct store_fan){.jobs = door->jobs,
                             .n = door->n,
                             .at_most = at_most > 0 ? (size_t)at_most : 0,

@@ -21,6 +21,7 @@ candy.task("grows", {}, function(job)
     job:enqueue("ok", {}, { batch = job.batch })
   end
 end)
+candy.task("settles", { debounce = "1h" }, function() end)
 candy.task("told", {}, function(job)
   local batch = assert(candy.batch.get(job.batch))
   return { batch = job.batch, state = batch.state, completed = batch.completed,
@@ -156,11 +157,24 @@ describe("batches", function()
     refused('{"jobs":[],"on_success":{"type":"ok","after":"1"}}', "/on_success/after")
     refused('{"jobs":[{"type":"ok","after":"999999"}]}', "/jobs/0/after")
     refused('{"jobs":[],"more":1}', "/more")
+    refused('{"jobs":[{"type":"ok"},{"type":"settles"}],"at_most":1}', "/jobs/1")
     refused('{"jobs":[{"type":"ok"},{"type":"ok","batch":"1"}]}', "/jobs/1/batch")
     assert.are.equal(400, host:request("POST", "/batches", "{").status)
     assert.are.equal(404, host:request("GET", "/batches/999999").status)
     assert.are.equal(404, host:request("GET", "/batches/x").status)
     assert.are.equal(404, host:request("POST", "/batches/999999/cancel").status)
+  end)
+
+  it("tell which of their jobs were there before, and are no part of them", function()
+    local job = '{"type":"ok","payload":{"what":"same"},"unique":true,"delay":"1h"}'
+    local known = host:request("POST", "/tasks", job).json.id
+    local answer = host:request("POST", "/batches",
+      '{"jobs":[{"type":"ok"},' .. job .. ',{"type":"ok"},' .. job .. "]}")
+    assert.are.equal(202, answer.status, answer.body)
+    assert.are.same({ 1, 3 }, answer.json.duplicates)
+    assert.are.equal(known, answer.json.ids[2])
+    assert.are.equal(2, wait(answer.json.id, "completed").total)
+    assert.is_nil(host:request("POST", "/batches", '{"jobs":[]}').json.duplicates)
   end)
 
   it("are cancelled", function()
