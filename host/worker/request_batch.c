@@ -63,6 +63,10 @@ static void got(struct store_op *op)
 void request__batch_get(struct request *r)
 {
   r->u.batches.id = id_of(r, "id");
+  if (r->u.batches.id <= 0) { /* which would be a page of them */
+    refuse_unknown(r);
+    return;
+  }
   request__submit(r, STORE_BATCHES, got);
 }
 

@@ -140,6 +140,10 @@ describe("batches", function()
     local refused = host:eval([[local _, err = candy.batch({
       jobs = { { type = "ok" }, { type = "nobody" } } }) return { err.message }]])
     assert.is_truthy(refused[1]:find("/jobs/1/type", 1, true), refused[1])
+    assert.are.same({ "no_such_batch", "no_such_batch" }, host:eval([[
+      local _, err = candy.batch.get("0")
+      local _, problem = candy.batch.cancel("0")
+      return { err.code, problem.code }]]))
   end)
 
   it("are refused with a pointer", function()
