@@ -155,7 +155,7 @@ end
 
 local function check_name(what, name)
   if not options.label(name) then
-    core.misuse(("%s: a name is a text of 1 to 200 bytes without a NUL, not %s")
+    core.misuse(("%s: a name is a text of 1 to 200 bytes in UTF-8, without a NUL, not %s")
       :format(what, options.show(name)))
   end
 end

@@ -5,19 +5,9 @@ local options = require("candy.options")
 local unique = require("candy.unique")
 
 local function dependencies(value)
-  local expected = "the id of a job, or a list of at most 1000 of them"
   local list = type(value) == "table" and value or { value }
-  if #list > 1000 then
-    return nil, expected
-  end
-  local ids = core.array({})
-  for i, id in ipairs(list) do
-    if not options.label(id) then
-      return nil, expected
-    end
-    ids[i] = id
-  end
-  return ids
+  local ids = options.list(list, 1000, options.label)
+  return ids, not ids and "the id of a job, or a list of at most 1000 of them" or nil
 end
 
 local function failure(value)

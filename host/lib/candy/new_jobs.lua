@@ -29,6 +29,9 @@ function new_jobs.list(what, jobs)
   if type(jobs) ~= "table" then
     core.misuse(("%s: the argument must be a list of jobs, not %s")
       :format(what, options.show(jobs)))
+  elseif not options.is_list(jobs) then
+    core.misuse(what .. ": the list of jobs has holes, or names besides its elements; it "
+      .. "is { { type = ..., payload = {...} }, ... }")
   end
   for i, job in ipairs(jobs) do
     specs[i] = new_jobs.one(what, job)

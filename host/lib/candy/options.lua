@@ -15,11 +15,16 @@ function options.boolean(value)
   return nil, "true or false"
 end
 
+-- What goes to the host is JSON, which has no other texts.
+local function is_utf8(value)
+  return core.encode(value) ~= nil
+end
+
 function options.text(value)
-  if type(value) == "string" and value ~= "" then
+  if type(value) == "string" and value ~= "" and is_utf8(value) then
     return value
   end
-  return nil, "a text"
+  return nil, "a text in UTF-8"
 end
 
 function options.integer(low, high)
@@ -104,10 +109,37 @@ end
 
 --- A short text of at most 200 bytes.
 function options.label(value)
-  if type(value) == "string" and #value <= NAME_MAX and value:find("^%Z+$") then
+  local fits = type(value) == "string" and #value <= NAME_MAX and value:find("^%Z+$")
+  if fits and is_utf8(value) then
     return value
   end
-  return nil, "a text of 1 to 200 bytes without a NUL"
+  return nil, "a text of 1 to 200 bytes in UTF-8, without a NUL"
+end
+
+--- Whether a table has elements and nothing else: what a list has by name, or behind a
+--- hole, would be passed over without a word.
+function options.is_list(value)
+  local n = 0
+  for _ in pairs(value) do
+    n = n + 1
+  end
+  return n == #value
+end
+
+--- A list of up to `most`, each as the reader wants it; nil for what is none.
+function options.list(value, most, reader)
+  if type(value) ~= "table" or #value > most or not options.is_list(value) then
+    return nil
+  end
+  local list = core.array({})
+  for i, element in ipairs(value) do
+    local meant = reader(element)
+    if meant == nil then
+      return nil
+    end
+    list[i] = meant
+  end
+  return list
 end
 
 function options.queue_name(value)
@@ -118,18 +150,8 @@ function options.queue_name(value)
 end
 
 function options.tags(value)
-  local expected = "a list of at most 20 texts"
-  if type(value) ~= "table" or #value > 20 then
-    return nil, expected
-  end
-  local tags = core.array({})
-  for i, tag in ipairs(value) do
-    if not options.label(tag) then
-      return nil, expected
-    end
-    tags[i] = tag
-  end
-  return tags
+  local tags = options.list(value, 20, options.label)
+  return tags, not tags and "a list of at most 20 texts" or nil
 end
 
 --- One of some texts.

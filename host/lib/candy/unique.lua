@@ -4,7 +4,7 @@
 local core = require("candy.core")
 local options = require("candy.options")
 
-local FIELDS_MAX = 20
+local FIELDS_MAX, STATES_MAX = 20, 20
 local STATES = {
   scheduled = true, available = true, running = true, retryable = true, pending = true,
   completed = true, cancelled = true, dead = true,
@@ -20,33 +20,23 @@ local unique = {}
 -- Readers of members --
 
 local function fields(value)
-  local expected = ("a list of 1 to %d fields of the payload"):format(FIELDS_MAX)
-  if type(value) ~= "table" or #value == 0 or #value > FIELDS_MAX then
-    return nil, expected
+  local names = options.list(value, FIELDS_MAX, options.label)
+  if names and #names > 0 then
+    return names
   end
-  local names = core.array({})
-  for i, name in ipairs(value) do
-    if not options.label(name) then
-      return nil, expected
-    end
-    names[i] = name
-  end
-  return names
+  return nil, ("a list of 1 to %d fields of the payload"):format(FIELDS_MAX)
+end
+
+local function state(name)
+  return STATES[name] and name
 end
 
 local function states(value)
-  local expected = "a list of states of jobs, such as { \"available\", \"running\" }"
-  if type(value) ~= "table" or #value == 0 then
-    return nil, expected
+  local names = options.list(value, STATES_MAX, state)
+  if names and #names > 0 then
+    return names
   end
-  local names = core.array({})
-  for i, name in ipairs(value) do
-    if not STATES[name] then
-      return nil, expected
-    end
-    names[i] = name
-  end
-  return names
+  return nil, "a list of states of jobs, such as { \"available\", \"running\" }"
 end
 
 -- A table of these members; `first` must be among them, or stands alone as a duration.

@@ -297,7 +297,8 @@ describe("jobs that are the same", function()
       assert.equal("/" .. field, answer.json.errors[1].pointer)
       assert.truthy(answer.json.errors[1].message:find("goes without debounce", 1, true))
     end
-    assert.is_nil(select(2, post("settles", { n = 1 }, { after = other, unique = false })))
+    local free = { after = other, unique = false }
+    assert.is_nil(select(2, post("settles", { n = 1 }, free)))
   end)
 
   it("run once in a while when throttled", function()

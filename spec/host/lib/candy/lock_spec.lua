@@ -218,9 +218,10 @@ describe("candy.lock", function()
     local function problem(code)
       return eval(code).message
     end
-    local name = "a name is a text of 1 to 200 bytes without a NUL"
+    local name = "a name is a text of 1 to 200 bytes in UTF-8, without a NUL"
     assert.truthy(problem('candy.lock("", print)'):find(name, 1, true))
     assert.truthy(problem('candy.lock.acquire("a\\0b")'):find(name, 1, true))
+    assert.truthy(problem('candy.lock.acquire("\\255")'):find(name, 1, true))
     assert.truthy(problem('candy.lock("x", { ttl = "1ms" }, print)'):find(
       'option "ttl" of candy.lock must be at least "300ms"', 1, true))
     assert.truthy(problem('candy.lock.with("x", {})'):find("must be a function", 1, true))

@@ -88,6 +88,19 @@ describe("candy.queue", function()
     { "candy.queue.push(nil)", "must be a task's name or handle, not nil" },
     { "candy.queue.push_many(5)", "must be a list of jobs, not 5" },
     { 'candy.queue.push_many({ "a" })', "a job is a table such as" },
+    { 'candy.queue.push_many({ type = "a" })', "the list of jobs has holes, or names" },
+    { 'candy.queue.push_many({ { type = "a" }, nil, { type = "a" } })', "has holes" },
+    { 'candy.batch({ jobs = { type = "a" } })', "candy.batch: the list of jobs has" },
+    { 'job:fan_out({ type = "a" })', "job:fan_out: the list of jobs has holes" },
+    { 'candy.queue.push("a", {}, { tags = { a = "b" } })', 'option "tags"' },
+    { 'candy.queue.push("a", {}, { after = { x = "1" } })', 'option "after"' },
+    { 'candy.queue.push("a", {}, { unique = { fields = { "a", nil, "b" } } })',
+      'option "fields" of unique' },
+    { 'candy.queue.push("a", {}, { unique = { states = { "dead", x = 1 } } })',
+      'option "states" of unique' },
+    { 'candy.queue.push("a", {}, { key = "\\255" })', "in UTF-8, without a NUL" },
+    { 'job:enqueue("a", {}, { key = "\\255" })', 'option "key" of job:enqueue of a' },
+    { 'candy.queue.cancel("1", "a\\0b")', "without a NUL" },
   }
   for _, case in ipairs(faults) do
     it("tells the misuse in " .. case[1], function()
