@@ -76,6 +76,11 @@ static void paused(struct store_op *op)
   buf_fini(&b);
 }
 
+static bool is_known(const struct request *r, const char *task)
+{
+  return catalog_find(r->worker->generation->catalog, task) != NULL;
+}
+
 void request__pause(struct request *r)
 {
   struct store_pause *pause = &r->u.pause;
@@ -87,5 +92,11 @@ void request__pause(struct request *r)
   pause->task = jx_bool(r->body, "task", false);
   pause->resume = jx_bool(r->body, "resume", false);
   pause->reason = jx_str(r->body, "reason", NULL);
+  if (pause->task && !pause->resume && !is_known(r, pause->name)) {
+    struct err err;
+    err_set(&err, "unknown_task", "no script declares a task \"%.200s\"", pause->name);
+    request__refuse(r, &err);
+    return;
+  }
   request__submit(r, STORE_PAUSE, paused);
 }

@@ -833,7 +833,7 @@ function candy.queue.declare(name, opts) end
 function candy.queue.cancel(id, reason) end
 
 --- Lets a queue, or a task, rest: its jobs wait until it goes on. What runs is left
---- alone.
+--- alone. Error: `unknown_task`, where no script declares the task.
 ---@param name string
 ---@param opts candy.PauseOptions?
 ---@return boolean? ok

@@ -38,9 +38,10 @@ local queue = {}
 local PAUSE = { task = options.boolean, reason = options.text }
 
 local function check_reason(what, reason)
-  if reason ~= nil and (type(reason) ~= "string" or #reason > 500) then
-    core.misuse(("%s: the reason must be a text of at most 500 bytes, not %s")
-      :format(what, options.show(reason)))
+  local fits = type(reason) == "string" and #reason <= 500 and reason:find("^%Z*$")
+  if reason ~= nil and not fits then
+    core.misuse(("%s: the reason must be a text of at most 500 bytes, without a NUL, "
+      .. "not %s"):format(what, options.show(reason)))
   end
 end
 
@@ -237,7 +238,7 @@ end
 ---@field reason string?  for people, at most 500 bytes
 
 --- Lets a queue, or a task, rest: its jobs wait until it goes on. What runs is left
---- alone.
+--- alone. Error: `unknown_task`, where no script declares the task.
 ---@param name string
 ---@param opts candy.PauseOptions?
 ---@return boolean? ok, candy.Error? err

@@ -61,6 +61,11 @@ end)
 candy.task("rests", {}, function(job)
   return candy.queue.pause("later", { reason = "night" })
 end)
+candy.task("rests_nobody", {}, function(job)
+  local done, err = candy.queue.pause("nobody", { task = true })
+  return { done = done, code = err.code, undone = candy.queue.resume("nobody",
+    { task = true }) }
+end)
 candy.task("goes_on", {}, function(job) return candy.queue.resume("later") end)
 candy.task("has_begun", {}, function(job)
   return candy.kv.get("begun:" .. job.payload.id) ~= nil
@@ -145,7 +150,8 @@ describe("cancelling", function()
     assert.are.equal("scheduled", host:job(id).state)
     assert.are.equal(400, cancel(id, "nonsense").status)
     assert.are.equal(200, cancel(id, { reason = cjson.null }).status)
-    for _, path in ipairs({ "/tasks/" .. id .. "/retry", "/batches/" .. id .. "/cancel" }) do
+    local bare = { "/tasks/" .. id .. "/retry", "/batches/" .. id .. "/cancel" }
+    for _, path in ipairs(bare) do
       local answer = host:request("POST", path, { reason = "x" })
       assert.are.equal(422, answer.status, answer.body)
       assert.truthy(answer.json.detail:find("there are no fields", 1, true))
@@ -251,6 +257,8 @@ describe("cancelling", function()
     assert.are.equal("available", host:job(later).state)
     host:wait(host:push("goes_on"))
     host:wait(later)
+    assert.are.same({ code = "unknown_task", undone = true },
+      host:wait(host:push("rests_nobody")).result)
   end)
 
   it("takes many by a filter, which can be tried out", function()
