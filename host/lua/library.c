@@ -35,6 +35,7 @@ EMBED(lua_init, CANDY_SOURCE "/lib/candy/init.lua");
 EMBED(lua_job, CANDY_SOURCE "/lib/candy/job.lua");
 EMBED(lua_json, CANDY_SOURCE "/lib/candy/json.lua");
 EMBED(lua_kv, CANDY_SOURCE "/lib/candy/kv.lua");
+EMBED(lua_key, CANDY_SOURCE "/lib/candy/key.lua");
 EMBED(lua_limits, CANDY_SOURCE "/lib/candy/limits.lua");
 EMBED(lua_load_all, CANDY_SOURCE "/lib/candy/load.lua");
 EMBED(lua_lock, CANDY_SOURCE "/lib/candy/lock.lua");
@@ -84,6 +85,7 @@ static const struct module {
     {"candy.job", lua_job_start, lua_job_end},
     {"candy.json", lua_json_start, lua_json_end},
     {"candy.kv", lua_kv_start, lua_kv_end},
+    {"candy.key", lua_key_start, lua_key_end},
     {"candy.limits", lua_limits_start, lua_limits_end},
     {"candy.load", lua_load_all_start, lua_load_all_end},
     {"candy.lock", lua_lock_start, lua_lock_end},

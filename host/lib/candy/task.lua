@@ -1,6 +1,7 @@
 -- candy.task: named code that jobs run.
 local core = require("candy.core")
 local frozen = require("candy.frozen")
+local key = require("candy.key")
 local limits = require("candy.limits")
 local options = require("candy.options")
 local shapes = require("candy.payload")
@@ -72,19 +73,6 @@ local function shape(value)
   return nil, 'a table such as { repo = "string", since = "string?" }'
 end
 
---- Literal text and fields in braces.
-local function key_pattern(value)
-  local expected = 'a pattern of fields of the payload, such as "{account}"'
-  if not options.label(value) then
-    return nil, expected
-  end
-  local rest, fields = value:gsub("{[%w_-]+[%w_.-]*}", "")
-  if fields == 0 or rest:find("[{}]") then
-    return nil, expected
-  end
-  return value
-end
-
 ---@class candy.TaskOptions
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
@@ -148,18 +136,9 @@ local OPTIONS = limits.with({
   throttle = unique.throttle,
   singleton = unique.singleton,
   description = options.text,
-  key = key_pattern,
+  key = key.pattern,
   order = options.one_of("strict"),
 })
-
-local function check_key(where, declaration)
-  for _, name in ipairs({ "key_concurrency", "key_rate", "order" }) do
-    if declaration[name] and not declaration.key then
-      core.misuse(('option "%s" of %s needs a key, such as key = "{account}"')
-        :format(name, where))
-    end
-  end
-end
 
 local function check_name(name)
   if type(name) ~= "string" or #name > 200 or not name:match("^[%w_%.:-]+$") then
@@ -226,13 +205,13 @@ return function(name, opts, fn, ...)
     core.misuse(("the last argument of candy.task for %s must be a function, not %s")
       :format(where, options.show(fn)))
   end
-  check_key(where, declaration)
   if declaration.heartbeat and not declaration.timeout then
     declaration.timeout = NO_LIMIT
   end
   if declaration.payload then
     compile_payload(where, declaration)
   end
+  key.check(where, declaration)
   unique.settle(where, declaration)
   declaration.fn = fn
   script.declare("task", name, declaration)

@@ -202,6 +202,19 @@ describe("declarations of limits", function()
       'option "key_rate" of task "t" needs a key')
     refused('candy.task("t", { key = "account" }, function() end)', 'option "key"',
       "{account}")
+    local shaped = [[candy.task("t", { payload = { a = "string?", site = { id = "integer",
+      tags = "string[]" } }, key = "%s" }, function() end)]]
+    refused(shaped:format("{b}"), 'key of task "t" names the field "b"', "does not have")
+    refused(shaped:format("{a}:{site.name}"), '"site.name", which its payload does not')
+    refused(shaped:format("{site}"), '"site", which is no text, number or boolean')
+    refused(shaped:format("{site.tags}"), '"site.tags", which is no text')
+    assert.are.equal(0, (check({
+      ["a.lua"] = shaped:format("{workspace}/{a}/{site.id}"),
+      ["b.lua"] = 'candy.task("u", { payload = { x = "any", y = "table" }, '
+        .. 'key = "{x.y}{y.z}" }, function() end)',
+      ["c.lua"] = 'candy.task("v", { payload = { x = "string" }, additional = true, '
+        .. 'key = "{y}" }, function() end)',
+    })))
     refused('candy.task("t", { rate = "100" }, function() end)', '"rate"', "100/1m")
     refused('candy.task("t", { rate = "1/40d" }, function() end)', "31d")
     refused('candy.task("t", { concurrency = 0 }, function() end)', "from 1 to")
