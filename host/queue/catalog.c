@@ -29,6 +29,15 @@ static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
                   task->name);
 }
 
+static struct policy_backoff read_backoff(struct catalog *c, const json_t *list)
+{
+  size_t n = json_array_size(list);
+  int64_t *ms = n ? arena_alloc(&c->memory, n * sizeof *ms) : NULL;
+  for (size_t i = 0; i < n; i++)
+    ms[i] = (int64_t)json_number_value(json_array_get(list, i));
+  return (struct policy_backoff){ms, n};
+}
+
 static int read_task(struct catalog *c, json_t *json,
                      const struct catalog_defaults *defaults, struct err *err)
 {
@@ -39,6 +48,7 @@ static int read_task(struct catalog *c, json_t *json,
   task->queue = jx_str(json, "queue", NULL);
   task->priority = (int)jx_int(json, "priority", 0);
   task->max_retries = (int)jx_int(json, "max_retries", defaults->max_retries);
+  task->backoff = read_backoff(c, json_object_get(json, "backoff_ms"));
   task->timeout_ms = jx_int(json, "timeout_ms", defaults->timeout_ms);
   task->heartbeat_ms = jx_int(json, "heartbeat_ms", 0);
   task->cancel_grace_ms = jx_int(json, "cancel_grace_ms", defaults->cancel_grace_ms);

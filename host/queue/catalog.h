@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/schema.h"
+#include "queue/policy.h"
 #include "queue/unique.h"
 #include "store/store.h"
 #include <jansson.h>
@@ -17,6 +18,7 @@ struct catalog_task {
   const char *queue; /* or NULL */
   int priority;
   int max_retries;
+  struct policy_backoff backoff;
   int64_t timeout_ms;
   int64_t heartbeat_ms;    /* the longest silence; 0: it may be silent */
   int64_t cancel_grace_ms; /* how long it may go on when it was told to end */

@@ -23,6 +23,7 @@ struct finish {
   struct store_fan fan;
   struct arena memory;
   struct store_job job;      /* the numbers of it, its type and trace */
+  int64_t retry_ms;          /* if it fails: until it is tried again */
   struct lock_holder *locks; /* of the job, until the end is on disk; or NULL */
 };
 
@@ -46,6 +47,7 @@ static struct finish *finish_new(struct queue *q, const struct queue_end *end,
   f->job = *end->job;
   f->job.type = arena_strdup(a, end->job->type);
   f->job.trace = arena_strdup(a, end->job->trace);
+  f->retry_ms = policy_delay_ms(&end->backoff, f->job.retry_count + 1, drand48());
   f->op.op.kind = STORE_FINISH;
   f->op.op.arg = f;
   f->op.id = end->job->id;
@@ -108,7 +110,7 @@ static void fail(struct finish *f, int64_t delay_ms)
 {
   int n = f->job.retry_count + 1;
   f->op.outcome = n <= f->job.max_retries ? STORE_RETRY : STORE_FAIL;
-  f->op.delay_ms = delay_ms >= 0 ? delay_ms : policy_delay_ms(n, drand48());
+  f->op.delay_ms = delay_ms >= 0 ? delay_ms : f->retry_ms;
 }
 
 /* ---- following ---- */

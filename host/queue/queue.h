@@ -82,10 +82,11 @@ void queue_claimed(struct queue *queue, const struct store_claim *op);
 struct queue_end {
   const struct store_job *job;
   const char *worker;
-  int64_t began_at;   /* ms since 1970, or 0 */
-  const char *error;  /* JSON {code,message,...} */
-  int64_t delay_ms;   /* asked for by the job; -1: the queue's own */
-  const char *result; /* JSON */
+  int64_t began_at;              /* ms since 1970, or 0 */
+  const char *error;             /* JSON {code,message,...} */
+  int64_t delay_ms;              /* asked for by the job; -1: by `backoff` */
+  struct policy_backoff backoff; /* the task's */
+  const char *result;            /* JSON */
   size_t result_len;
   const json_t *effects;      /* {"writes":[[sql,params]...],"children":[...]}, or NULL */
   int depth;                  /* of events: see event.h */

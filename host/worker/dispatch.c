@@ -196,6 +196,7 @@ void dispatch__end(struct worker *w, uint32_t cell, struct queue_end *end)
   end->job = &w->flights[cell].job;
   end->worker = w->name;
   end->depth = w->flights[cell].depth;
+  end->backoff = w->flights[cell].task->backoff;
   end->locks = &w->flights[cell].locks;
   end->began_at = wall_of(atomic_load(&page->cells[cell].began_ns));
 }

@@ -205,15 +205,15 @@ function Host:job(id)
   return answer.json, answer.body
 end
 
---- Waits until the job is in the state (or, without one, finished); returns it. A job
---- that has finished otherwise is an error.
-function Host:wait(id, state)
+--- Waits until the job is in the state (or, without one, finished), and as `fits` wants
+--- it; returns it. A job that has finished otherwise is an error.
+function Host:wait(id, state, fits)
   local job, body
   poll.wait_for(function()
     job, body = self:job(id)
     local finished = FINISHED[job.state]
     assert(not state or job.state == state or not finished, body)
-    return job.state == state or not state and finished
+    return (job.state == state or not state and finished) and (not fits or fits(job))
   end, PATIENCE, ("job %s to be %s; the host said: %s"):format(
     id, state or "finished", self:log():sub(-2000)))
   return job, body

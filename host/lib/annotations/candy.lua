@@ -10,6 +10,7 @@
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
 ---@field max_retries integer?  how often it is tried again after a failure; 3 by default
+---@field backoff candy.Duration|candy.Duration[]|nil  how long a retry waits: always so long, or the n-th one as the n-th of a list says, and all behind its end as its last one does. By default n^4 seconds, an hour at most, half of that fixed and half random
 ---@field timeout candy.Duration?  how long an attempt may take; "5m" by default, and without end with a heartbeat
 ---@field heartbeat candy.Duration?  the longest silence: job:heartbeat, job:progress and job:save break it, and a job that is silent for longer fails with `heartbeat_lost`
 ---@field cancel_grace candy.Duration?  how long a cancelled job may go on; "10s" by default

@@ -18,6 +18,7 @@ local function task_of_manifest(task)
     queue = or_null(task.queue),
     priority = task.priority or 0,
     max_retries = or_null(task.max_retries),
+    backoff_ms = task.backoff,
     timeout_ms = or_null(task.timeout),
     heartbeat_ms = task.heartbeat,
     cancel_grace_ms = task.cancel_grace,

@@ -59,6 +59,16 @@ function options.time_limit(value)
   return nil, expected or "longer than nothing"
 end
 
+--- Milliseconds of a duration, or of each of a list of them; a list.
+function options.durations(value)
+  local list = options.list(type(value) == "table" and value or { value }, 100,
+    options.duration)
+  if list and #list > 0 then
+    return list
+  end
+  return nil, 'a duration such as "30s", or a list of up to 100 of them'
+end
+
 local UNITS = { b = 1, kb = 2 ^ 10, mb = 2 ^ 20, gb = 2 ^ 30, tb = 2 ^ 40 }
 
 local function bytes_of(text)

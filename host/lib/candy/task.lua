@@ -77,6 +77,9 @@ end
 ---@field payload table?  its shape, as above; any object by default
 ---@field additional boolean?  true: fields that are not declared are allowed
 ---@field max_retries integer?  how often it is tried again after a failure; 3 by default
+---@field backoff candy.Duration|candy.Duration[]|nil  how long a retry waits: always so
+---  long, or the n-th one as the n-th of a list says, and all behind its end as its last
+---  one does. By default n^4 seconds, an hour at most, half of that fixed and half random
 ---@field timeout candy.Duration?  how long an attempt may take; "5m" by default, and
 ---  without end with a heartbeat
 ---@field heartbeat candy.Duration?  the longest silence: job:heartbeat, job:progress and
@@ -124,6 +127,7 @@ local OPTIONS = limits.with({
   payload = shape,
   additional = options.boolean,
   max_retries = options.retries,
+  backoff = options.durations,
   timeout = options.time_limit,
   heartbeat = options.time_limit,
   cancel_grace = options.duration,

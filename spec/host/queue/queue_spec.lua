@@ -59,6 +59,13 @@ candy.task("progress", {}, function(job)
   if job.attempt == 1 then return nil, { message = "again", retry_after = 0 } end
   return job.checkpoint
 end)
+candy.task("patient", { backoff = { "5ms", 0.001, "2h" } }, function()
+  return nil, "not yet"
+end)
+candy.task("regular", { backoff = "3h" }, function(job)
+  if job.payload.effect then job:write("insert into nowhere values (1)") return end
+  return nil, "not yet"
+end)
 ]]
 
 describe("jobs", function()
@@ -86,6 +93,18 @@ describe("jobs", function()
     assert.are.equal("attempt 2", job.attempts[2].error.message)
     assert.are.equal("w1", job.attempts[1].worker)
     assert.are.equal("completed", job.attempts[3].state)
+  end)
+
+  it("wait for their retries as long as their task says", function()
+    local job = host:wait(host:push("patient"), "retryable", function(shown)
+      return shown.retry_count == 3
+    end)
+    local failed_at = job.attempts[3].ended_at
+    assert.are.equal(7200000, job.run_at - failed_at)
+    for _, effect in ipairs({ false, true }) do
+      job = host:wait(host:push("regular", { effect = effect }), "retryable")
+      assert.are.equal(10800000, job.run_at - job.attempts[1].ended_at)
+    end
   end)
 
   it("are dead when their retries are used up, and can be retried by hand", function()
