@@ -1,6 +1,6 @@
-/* What the log says of jobs that ended: every failure, and successes up to so many a
- * second of a type; the rest of those is counted, which costs next to nothing, and told
- * in one line a second. */
+/* What the log says of jobs that ended: every failure, and successes and cancellations up
+ * to so many a second of a type; the rest of those is counted, which costs next to
+ * nothing, and told in one line a second. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +9,23 @@
 #include "base/trace.h"
 #include "log/log_.h"
 
-#define ONE_BY_ONE 10 /* successes a second of a type */
+#define ONE_BY_ONE 10 /* a second, of a type and a kind */
 #define SECOND_MS  1000
 #define CHAINS     256
 
+enum kind { COMPLETED, CANCELLED, KINDS };
+
+static const char *const kinds[] = {"completed", "cancelled"};
+
 struct tally {
   struct tally *next;
-  uint64_t since_ms; /* when its second began */
-  int told;
-  int64_t more;
+
+  struct count {
+    uint64_t since_ms; /* when its second began */
+    int told;
+    int64_t more;
+  } counts[KINDS];
+
   char type[];
 };
 
@@ -82,22 +90,23 @@ static const char *grouped(int64_t n, char text[32])
   return text;
 }
 
-static void say_more(const struct tally *t)
+static void say_more(const struct tally *t, enum kind kind)
 {
+  int64_t more = t->counts[kind].more;
   struct buf b = {0};
   char n[32];
   buf_printf(&b, "{\"event\":\"more\",\"level\":\"info\",\"time\":%" PRId64,
              clock_wall_ms());
   put_text(&b, "type", t->type);
-  buf_printf(&b, ",\"completed\":%" PRId64 ",\"message\":", t->more);
-  char *text = mem_printf("%s: %s more completed in the last second", t->type,
-                          grouped(t->more, n));
+  buf_printf(&b, ",\"%s\":%" PRId64 ",\"message\":", kinds[kind], more);
+  char *text = mem_printf("%s: %s more %s in the last second", t->type, grouped(more, n),
+                          kinds[kind]);
   buf_json_string(&b, text, strlen(text));
   free(text);
   put(&b);
 }
 
-/* ---- successes ---- */
+/* ---- those that are summed up ---- */
 
 static struct tally *tally_of(const char *type)
 {
@@ -121,29 +130,31 @@ static void sum_up(uv_timer_t *timer)
 {
   bool any = false;
   for (int i = 0; i < CHAINS; i++)
-    for (struct tally *t = ends.chains[i]; t; t = t->next) {
-      if (!t->more)
-        continue;
-      say_more(t);
-      t->more = 0;
-      any = true;
-    }
+    for (struct tally *t = ends.chains[i]; t; t = t->next)
+      for (enum kind kind = 0; kind < KINDS; kind++) {
+        if (!t->counts[kind].more)
+          continue;
+        say_more(t, kind);
+        t->counts[kind].more = 0;
+        any = true;
+      }
   if (!any)
     uv_timer_stop(timer);
 }
 
-static void count_success(const struct store_job *job, const struct store_finish *end)
+static void count_end(enum kind kind, const struct store_job *job,
+                      const struct store_finish *end)
 {
-  struct tally *t = tally_of(job->type);
+  struct count *c = &tally_of(job->type)->counts[kind];
   uint64_t now = uv_now(ends.loop);
-  if (now - t->since_ms >= SECOND_MS) {
-    t->since_ms = now;
-    t->told = 0;
+  if (now - c->since_ms >= SECOND_MS) {
+    c->since_ms = now;
+    c->told = 0;
   }
-  if (t->told < ONE_BY_ONE) {
-    t->told++;
-    say_end("completed", LOG_INFO, job, end);
-  } else if (t->more++ == 0 && !uv_is_active((uv_handle_t *)&ends.timer)) {
+  if (c->told < ONE_BY_ONE) {
+    c->told++;
+    say_end(kinds[kind], LOG_INFO, job, end);
+  } else if (c->more++ == 0 && !uv_is_active((uv_handle_t *)&ends.timer)) {
     uv_timer_start(&ends.timer, sum_up, SECOND_MS, SECOND_MS);
   }
 }
@@ -153,9 +164,9 @@ static void count_success(const struct store_job *job, const struct store_finish
 void log_ended(const struct store_job *job, const struct store_finish *end)
 {
   if (end->outcome == STORE_OK && ends.loop && log__wants(LOG_INFO))
-    count_success(job, end);
-  else if (end->became == STORE_CANCELLED && log__wants(LOG_INFO))
-    say_end("cancelled", LOG_INFO, job, end);
+    count_end(COMPLETED, job, end);
+  else if (end->became == STORE_CANCELLED && ends.loop && log__wants(LOG_INFO))
+    count_end(CANCELLED, job, end);
   else if (end->became == STORE_DEAD)
     say_end("dead", LOG_ERROR, job, end);
   else if (end->outcome == STORE_RETRY && log__wants(LOG_WARN))

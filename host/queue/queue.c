@@ -77,6 +77,21 @@ void queue__settled(struct queue *q)
   wake(q);
 }
 
+/* A job that waited has ended: no finish tells it. */
+static void ended(void *arg, const struct store_job *job, enum store_state became,
+                  const char *reason)
+{
+  struct queue *q = arg;
+  struct store_finish end = {.id = job->id,
+                             .lease = job->lease,
+                             .outcome = STORE_FAIL,
+                             .verdict = STORE_DONE,
+                             .became = became,
+                             .error = reason};
+  if (q->config.ended)
+    q->config.ended(q->config.arg, job, &end);
+}
+
 /* ---- trouble ---- */
 
 void queue__note(struct queue *q, const struct store_op *op)
@@ -115,6 +130,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *store,
   watch_next_due(q);
   queue__sweep_start(q);
   store_watch_ready(store, came_back, q);
+  q->ends = (struct store_watch){.ended = ended, .arg = q};
+  store_watch(store, &q->ends); /* which ends before the queue */
   return q;
 }
 

@@ -24,8 +24,9 @@ struct queue_config {
   struct queue_keep keep;
   /* Something may be there to claim: new jobs, jobs that came due, jobs come back. */
   void (*wake)(void *arg);
-  /* An attempt ended in whatever way, and that is on disk; for the log. Of the job there
-   * are its numbers and its type. Called for each of them: to be quick. */
+  /* An attempt ended in whatever way, or a job that waited was cancelled or died, and
+   * that is on disk; for the log. Of the job there are its numbers and its type. Called
+   * for each of them: to be quick. */
   void (*ended)(void *arg, const struct store_job *job, const struct store_finish *end);
   /* The store began to refuse turns as a whole (a full disk), or (NULL) takes them again.
    */

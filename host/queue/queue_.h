@@ -10,9 +10,10 @@ struct queue {
   struct store *store;
   struct queue_config config;
   struct locks *locks;
-  uv_timer_t due;     /* the next scheduled job */
-  uv_timer_t again;   /* finishes that could not be committed */
-  uv_timer_t sweeper; /* retention */
+  struct store_watch ends; /* of jobs that waited */
+  uv_timer_t due;          /* the next scheduled job */
+  uv_timer_t again;        /* finishes that could not be committed */
+  uv_timer_t sweeper;      /* retention */
   int handles;
   size_t unsettled;
   struct finish *waiting;

@@ -95,8 +95,20 @@ static void flush(struct store *base)
 
 static void tell(struct sqlite *store, struct sqlite_told *told)
 {
-  for (size_t i = 0; i < told->n; i++)
-    store__cancel(&store->base, told->all[i].id, told->all[i].lease, told->all[i].reason);
+  for (size_t i = 0; i < told->n; i++) {
+    const struct sqlite_tell *t = &told->all[i];
+    if (t->ended)
+      store__ended(&store->base,
+                   &(struct store_job){.id = t->id,
+                                       .lease = t->lease,
+                                       .retry_count = t->retry_count,
+                                       .type = t->type,
+                                       .workspace = t->workspace,
+                                       .trace = t->trace},
+                   t->state, t->reason);
+    else
+      store__cancel(&store->base, t->id, t->lease, t->reason);
+  }
   sqlite__told_fini(told);
 }
 

@@ -74,12 +74,16 @@ struct sqlite_memory {
   size_t names;
 };
 
-/* Running jobs that were asked to end in this turn: their host is told (sqlite_cancel.c).
- */
+/* What those who watch are told of a turn (sqlite_cancel.c): running jobs that were asked
+ * to end, and waiting ones that have ended. */
 struct sqlite_told {
   struct sqlite_tell {
     int64_t id, lease;
     char *reason;
+    bool ended;             /* it waited; from here on only of such a job */
+    enum store_state state; /* what it is now */
+    int retry_count;
+    char *type, *workspace, *trace; /* trace: or NULL */
   } * all;
 
   size_t n, cap;

@@ -10,20 +10,52 @@
 
 /* ---- who is told ---- */
 
-static void tell(struct sqlite_writer *w, int64_t id, int64_t lease, const char *reason)
+static void add_told(struct sqlite_told *told, struct sqlite_tell tell)
 {
-  struct sqlite_told *told = &w->told;
   if (told->n == told->cap) {
     told->cap = told->cap ? told->cap * 2 : 16;
     told->all = mem_grow(told->all, told->cap * sizeof *told->all);
   }
-  told->all[told->n++] = (struct sqlite_tell){id, lease, mem_strdup(reason)};
+  told->all[told->n++] = tell;
+}
+
+static char *copy_or_null(sqlite3_stmt *s, int column)
+{
+  const char *text = sqlite__text(s, column);
+  return text ? mem_strdup(text) : NULL;
+}
+
+/* Nothing else tells of a waiting job's end: it has no claim whose finish would. */
+static int tell_ended(struct sqlite_writer *w, const struct sqlite_place *p,
+                      const struct sqlite_ending *ending, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_JOB_TOLD, ARGS(arg_int(p->id)));
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc;
+  add_told(&w->told, (struct sqlite_tell){.id = p->id,
+                                          .lease = p->lease,
+                                          .reason = mem_strdup(ending->reason),
+                                          .ended = true,
+                                          .state = ending->state,
+                                          .retry_count = (int)p->retry_count,
+                                          .type = copy_or_null(s, 0),
+                                          .workspace = copy_or_null(s, 1),
+                                          .trace = copy_or_null(s, 2)});
+  sqlite__stop(s);
+  return 0;
 }
 
 void sqlite__told_cut(struct sqlite_told *told, size_t n)
 {
-  while (told->n > n)
-    free(told->all[--told->n].reason);
+  while (told->n > n) {
+    struct sqlite_tell *last = &told->all[--told->n];
+    free(last->reason);
+    free(last->type);
+    free(last->workspace);
+    free(last->trace);
+  }
 }
 
 void sqlite__told_fini(struct sqlite_told *told)
@@ -109,7 +141,9 @@ int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *jo
   if (job->state == STORE_PENDING &&
       sqlite__run(&w->conn, SQL_AFTER_DROP, ARGS(arg_int(place.id)), err) < 0)
     return -1;
-  return sqlite__end_job(w, &place, 0, NULL, ending, err);
+  if (sqlite__end_job(w, &place, 0, NULL, ending, err) < 0)
+    return -1;
+  return tell_ended(w, &place, ending, err);
 }
 
 static int take_and_end(struct sqlite_writer *w, int64_t id,
@@ -152,7 +186,9 @@ int sqlite__ask_end(struct sqlite_writer *w, int64_t id,
     return -1;
   if (n > 0) {
     w->memory.asked++;
-    tell(w, id, lease, ending->reason);
+    add_told(&w->told, (struct sqlite_tell){.id = id,
+                                            .lease = lease,
+                                            .reason = mem_strdup(ending->reason)});
   }
   return lease ? ASKED_TOLD : ASKED_NONE;
 }

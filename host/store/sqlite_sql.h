@@ -117,6 +117,7 @@
   X(AFTER_OVER, after_over)                                                              \
   X(AFTER_OF, after_of)                                                                  \
   X(JOB_BATCH, job_batch)                                                                \
+  X(JOB_TOLD, job_told)                                                                  \
   X(BATCH_ADD, batch_add)                                                                \
   X(BATCH_GET, batch_get)                                                                \
   X(BATCH_SET, batch_set)                                                                \

@@ -126,6 +126,16 @@ void store__cancel(struct store *store, int64_t id, int64_t lease, const char *r
   }
 }
 
+void store__ended(struct store *store, const struct store_job *job,
+                  enum store_state became, const char *reason)
+{
+  for (struct store_watch *w = store->watches, *next; w; w = next) {
+    next = w->next;
+    if (w->ended)
+      w->ended(w->arg, job, became, reason);
+  }
+}
+
 int store_backup(struct store *store, const char *file,
                  void (*done)(void *arg, const struct err *err), void *arg,
                  struct err *err)

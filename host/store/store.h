@@ -692,6 +692,10 @@ struct store_watch {
   /* A job that was claimed is to end: its claim is `lease`. reason: JSON {code,message}
    */
   void (*cancel)(void *arg, int64_t id, int64_t lease, const char *reason);
+  /* A job that waited has ended: cancelled, or dead. Of the job there are its numbers,
+   * type, workspace and trace. reason: as above */
+  void (*ended)(void *arg, const struct store_job *job, enum store_state became,
+                const char *reason);
   void *arg;
   struct store_watch *next; /* the store's */
 };
@@ -832,6 +836,9 @@ void store_watch_ready(struct store *store, void (*ready)(void *arg), void *arg)
 void store__done(struct store *store, struct store_op *op);
 /* For backends: those who watch are told to end a claim; behind the `done` of it. */
 void store__cancel(struct store *store, int64_t id, int64_t lease, const char *reason);
+/* The same for a job that waited and has ended. */
+void store__ended(struct store *store, const struct store_job *job,
+                  enum store_state became, const char *reason);
 
 /* Copies the whole store into a new file, a few pages at a time, while it runs. `done`
  * gets NULL when the copy is whole. */

@@ -131,6 +131,31 @@ describe("the log", function()
     assert.are.equal(#told, diary)
   end)
 
+  it("tells who cancelled a job that waited, and sums up what is more", function()
+    host = log.start()
+    local id = host:push("succeed", {}, { delay = "1h" })
+    host:request("POST", "/tasks/" .. id .. "/cancel", { reason = "not needed" })
+    log.wait(host, "job cancelled: cancelled by admin: not needed")
+    local line = log.find(host, "not needed")[1]
+    assert.are.same({ id, "succeed", "info", "cancelled" },
+      { line.job_id, line.type, line.level, line.fields.code })
+    local list = {}
+    for i = 1, 500 do
+      list[i] = { type = "succeed", delay = "1h", tags = { "many" } }
+    end
+    list[501] = { type = "say", delay = "1h", tags = { "many" } }
+    host:request("POST", "/tasks", list)
+    host:request("POST", "/tasks/cancel", { tag = "many", reason = "all of them" })
+    assert.are.equal(0, (host:stop()))
+    local told, summed = log.find(host, "all of them"), 0
+    assert.is_true(#told >= 10 and #told < 501)
+    for _, more in ipairs(log.find(host, "more cancelled in the last second")) do
+      assert.are.equal("succeed", more.type)
+      summed = summed + more.fields.cancelled
+    end
+    assert.are.equal(501, #told + summed)
+  end)
+
   it("keeps what is below its level out of every sink", function()
     host = log.start({ env = { CANDY_LOG_LEVEL = "error" } })
     log.say(host, "only a warning", nil, "warn")

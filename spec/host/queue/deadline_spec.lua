@@ -1,5 +1,6 @@
 -- Deadlines, and heartbeats: jobs that wait or are silent for too long.
 local candy = require("spec.support.candy")
+local poll = require("spec.support.poll")
 
 local SCRIPT = [[
 local candy = require("candy")
@@ -9,6 +10,10 @@ candy.task("listens", {}, function(job)
   local _, err = pcall(candy.sleep, "1h")
   return { code = err.code, told = (job:cancelled()) }
 end)
+candy.on("job.dead", function(job)
+  candy.kv.set("dead:" .. job.payload.data.id, job.payload.data.error.code)
+end)
+candy.task("told_dead", {}, function(job) return candy.kv.get("dead:" .. job.payload.id) end)
 candy.task("hurried", { deadline = "200ms", max_retries = 0 }, function() end)
 candy.task("enqueues", {}, function(job)
   local id = candy.queue.push("sleeps", {}, { deadline = "300ms" })
@@ -63,6 +68,11 @@ describe("a deadline", function()
   it("ends a job that waits", function()
     local job = missed(host:push("echo", {}, { deadline = "100ms", delay = "1h" }))
     assert.are.equal("number", type(job.attempts[1].ended_at))
+    host:wait_log('"message":"job is dead: its deadline passed before it was done",'
+      .. '"job_id":"' .. job.id .. '"')
+    poll.wait_for(function()
+      return host:wait(host:push("told_dead", { id = job.id })).result == "deadline"
+    end, 30, "the event of its death")
   end)
 
   it("in the past lets nothing begin", function()

@@ -22,7 +22,25 @@ static void hear_cancel(void *arg, int64_t id, int64_t lease, const char *reason
   snprintf(ear_heard.reason, sizeof ear_heard.reason, "%s", reason);
 }
 
-static struct store_watch ear = {.cancel = hear_cancel};
+static struct {
+  int n;
+  int64_t id;
+  enum store_state state;
+  char type[20];
+} end_heard;
+
+static void hear_end(void *arg, const struct store_job *job, enum store_state became,
+                     const char *reason)
+{
+  (void)arg;
+  end_heard.n++;
+  end_heard.id = job->id;
+  end_heard.state = became;
+  snprintf(end_heard.type, sizeof end_heard.type, "%s", job->type);
+  CHECK_TEXT(reason, REASON);
+}
+
+static struct store_watch ear = {.cancel = hear_cancel, .ended = hear_end};
 
 static struct store_bulk a_cancel(struct store_filter filter)
 {
@@ -59,6 +77,10 @@ static void waiting_jobs_are_cancelled(void)
   int64_t all[] = {ready, scheduled, aside, retried};
   for (size_t i = 0; i < 4; i++) {
     CHECK_INT(cancel_one(all[i]), 1);
+    CHECK_INT(end_heard.id, all[i]);
+    CHECK_INT(end_heard.n, (int64_t)i + 1);
+    CHECK_INT(end_heard.state, STORE_CANCELLED);
+    CHECK_TEXT(end_heard.type, all[i] == aside ? "nobody" : "t");
     CHECK(is_in(all[i], STORE_CANCELLED));
     CHECK_TEXT(member(all[i], "error"), REASON);
     CHECK_INT(cancel_one(all[i]), 0);
@@ -81,6 +103,7 @@ static void running_jobs_are_told(void)
   CHECK_INT(ear_heard.id, id);
   CHECK_INT(ear_heard.lease, t.lease);
   CHECK_TEXT(ear_heard.reason, REASON);
+  CHECK_INT(end_heard.n, 0);
   CHECK(is_in(id, STORE_RUNNING));
   cancel_one(id); /* who was told is not told again */
   CHECK_INT(ear_heard.n, 1);

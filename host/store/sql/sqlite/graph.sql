@@ -60,6 +60,12 @@ select dep from candy_after where id = ?1 order by dep limit 1000
 -- name: job_batch
 select batch from candy_job where id = ?1
 
+-- What is told of a waiting job that has ended.
+-- name: job_told
+select (select name from candy_name where id = j.type),
+  (select name from candy_name where id = j.workspace), j.trace
+from candy_job j where j.id = ?1
+
 -- name: batch_add
 insert into candy_batch (id, parent, depth, name, workspace, created_at, total, completed,
                          dead, cancelled, at_most, let_go, active, due, fail_on_death,
