@@ -182,6 +182,14 @@ static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned
   return rc < 0 ? -1 : 0;
 }
 
+/* By hand it has all the time, also when it did not end of its deadline. */
+static int drop_deadline(struct sqlite_writer *w, int64_t id, struct err *err)
+{
+  if (w->memory.next_deadline == 0)
+    return 0;
+  return sqlite__run(&w->conn, SQL_DEADLINE_DROP, ARGS(arg_int(id)), err) < 0 ? -1 : 0;
+}
+
 static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
@@ -202,7 +210,7 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
   int held_back = sqlite__rejoin_batch(w, id, batch, state, err);
   if (held_back < 0 || sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0 ||
-      sqlite__place_again(w, &p, err) < 0)
+      drop_deadline(w, id, err) < 0 || sqlite__place_again(w, &p, err) < 0)
     return -1;
   if (held_back)
     return sqlite__add_pending(

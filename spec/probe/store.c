@@ -138,6 +138,7 @@ static const struct {
     CASE(deadlines_of_waiting_jobs),
     CASE(deadlines_of_running_jobs),
     CASE(deadlines_that_were_kept),
+    CASE(deadlines_of_jobs_retried_by_hand),
     CASE(many_deadlines),
     CASE(paused_queues),
     CASE(paused_tasks),

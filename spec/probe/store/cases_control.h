@@ -124,6 +124,24 @@ static void deadlines_that_were_kept(void)
   CHECK_INT(store->next_deadline, 0);
 }
 
+/* Its deadline is over with it, whatever it had ended of. */
+static void deadlines_of_jobs_retried_by_hand(void)
+{
+  know("t", NULL);
+  struct store_new job = a_job("t");
+  job.deadline_ms = 300;
+  int64_t id = add(job), due = store->next_deadline;
+  CHECK(finish(take_one(), STORE_FAIL) == STORE_DONE);
+  struct store_bulk again = {.op.kind = STORE_REQUEUE, .max = 1};
+  CHECK(act(&again.op) == 0);
+  CHECK_INT(again.count, 1);
+  while (clock_wall_ms() < due)
+    usleep(1000);
+  pass_deadlines();
+  CHECK(is_in(id, STORE_AVAILABLE));
+  CHECK_INT(store->next_deadline, 0);
+}
+
 /* More than one turn takes: none of them may begin meanwhile. */
 static void many_deadlines(void)
 {
