@@ -202,15 +202,39 @@ static void reserve_slots(struct sqlite_writer *w, const struct sqlite_gates_of 
     p->held = last;
 }
 
-/* Someone who is late waits though there is room: for those before it to be called. */
-static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g, bool has_slot)
+/* Gives up the slots of the gates behind `kept`. Those who wait for them are called by
+ * the next claim, since this one may be reading the table that they go back to. */
+static void give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                    struct sqlite_place *p, int64_t kept)
 {
-  bool has_room = sqlite__gate_admits(w, g, has_slot);
+  int64_t held = p->held;
+  if (held <= kept)
+    return;
+  p->held = kept;
+  for (int level = (int)kept + 1; level <= HELD_ALL; level++) {
+    struct sqlite_gate *g = gates->at[level];
+    if (!g || !sqlite__has_slot(g, level, held))
+      continue;
+    sqlite__gate_change(w, g);
+    g->state.reserved--;
+    g->state.taken--;
+    if (g->state.waited_for)
+      sqlite__gate_opens(w, g, w->now);
+  }
+}
+
+/* Someone who is late waits though there is room: for those before it to be called. */
+static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g)
+{
+  bool has_room = sqlite__gate_admits(w, g, false);
   sqlite__gate_change(w, g);
   g->state.waited_for = true;
   sqlite__gate_opens(w, g, has_room ? w->now : sqlite__rate_opens_at(g));
 }
 
+/* A job that came back to its place may have the slot of a gate that its rate keeps shut.
+ * It waits there without it, and without those behind it: whoever is first in the line
+ * could wait for that slot. */
 bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
                         struct sqlite_place *p, struct sqlite_gate_id *shut)
 {
@@ -222,8 +246,9 @@ bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
     return true;
   }
   struct sqlite_gate *g = gates.at[level];
+  give_up(w, &gates, p, level - 1);
   reserve_slots(w, &gates, s, p, level);
-  wait_behind(w, g, sqlite__has_slot(g, level, p->held));
+  wait_behind(w, g);
   *shut = sqlite__gate_id(g);
   return false;
 }
@@ -298,27 +323,6 @@ static int find_gates_of(struct sqlite_writer *w, const struct sqlite_place *p,
   sqlite__find_gates(w, &s, out);
   sqlite__stop(row);
   return 1;
-}
-
-/* Gives up the slots of the gates behind `kept`. Those who wait for them are called by
- * the next claim, since this one may be reading the table that they go back to. */
-static void give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
-                    struct sqlite_place *p, int64_t kept)
-{
-  int64_t held = p->held;
-  if (held <= kept)
-    return;
-  p->held = kept;
-  for (int level = (int)kept + 1; level <= HELD_ALL; level++) {
-    struct sqlite_gate *g = gates->at[level];
-    if (!g || !sqlite__has_slot(g, level, held))
-      continue;
-    sqlite__gate_change(w, g);
-    g->state.reserved--;
-    g->state.taken--;
-    if (g->state.waited_for)
-      sqlite__gate_opens(w, g, w->now);
-  }
 }
 
 int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,

@@ -268,6 +268,8 @@ static const struct {
     CASE(lowered_limits_hold_after_a_restart),
     CASE(a_queue_that_is_strict_from_now_on),
     CASE(slots_of_those_who_wait_are_lowered),
+    CASE(a_job_that_comes_back_to_a_rate),
+    CASE(a_job_that_comes_back_to_the_rate_of_its_key),
     CASE(a_task_that_rests_again_at_once),
     CASE(children_stay_for_their_parent),
     CASE(twenty_thousand),

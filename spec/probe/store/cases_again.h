@@ -226,6 +226,39 @@ static void slots_of_those_who_wait_are_lowered(void)
   THESE(ids[3]);
 }
 
+/* ---- rates ---- */
+
+/* It may not keep its slot from one that is before it in the line. */
+static void a_job_that_comes_back_to_a_rate(void)
+{
+  know_type((struct store_type){
+      .name = "t", .limit = {.concurrency = 1, .rate = 1, .window_ms = 300}});
+  struct store_new urgent = a_job("t");
+  urgent.priority = -1;
+  int64_t first = add_one("t");
+  struct taken t = THESE(first).jobs[0];
+  int64_t second = add(urgent);
+  THESE(0);
+  CHECK(finish(t, STORE_RESCUE) == STORE_DONE);
+  THESE(0);
+  t = take_when_due();
+  CHECK_INT(t.id, second);
+  CHECK(finish(t, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, first);
+}
+
+/* While it waits for its key's rate, the slot of its task is for others. */
+static void a_job_that_comes_back_to_the_rate_of_its_key(void)
+{
+  know_type((struct store_type){
+      .name = "t", .limit.concurrency = 1, .key_limit = {.rate = 1, .window_ms = 60000}});
+  int64_t a = add_keyed("t", NULL, "a"), b = add_keyed("t", NULL, "b");
+  struct taken t = THESE(a).jobs[0];
+  CHECK(finish(t, STORE_RESCUE) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+  CHECK(is_in(a, STORE_AVAILABLE));
+}
+
 /* ---- pauses ---- */
 
 static void a_task_that_rests_again_at_once(void)
