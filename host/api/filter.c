@@ -6,13 +6,16 @@
 
 #include "base/clock.h"
 
-#define SEARCH_MAX 200 /* each byte is looked for in every payload */
+#define SEARCH_MAX   200 /* each byte is looked for in every payload */
+#define PROBLEMS_MAX 20
 
 void api__problem(struct api_filter *f, const char *field, const char *code,
                   const char *message)
 {
   if (!f->problems)
     f->problems = json_array();
+  if (json_array_size(f->problems) >= PROBLEMS_MAX)
+    return;
   json_array_append_new(f->problems, json_pack("{s:o, s:s, s:s}", "pointer",
                                                json_sprintf("/%s", field), "code", code,
                                                "message", message));
@@ -141,6 +144,13 @@ static const struct {
               {"until", read_until},  {"ids", read_ids},       {"batch", read_batch},
               {"parent", read_parent}};
 
+static bool is_one_of(const char *const *names, const char *name)
+{
+  while (*names && strcmp(*names, name) != 0)
+    names++;
+  return *names != NULL;
+}
+
 static void read_field(struct api_filter *f, const char *name, const char *text,
                        const char *const *others)
 {
@@ -152,9 +162,8 @@ static void read_field(struct api_filter *f, const char *name, const char *text,
         refuse_empty(f, name);
       return;
     }
-  for (; *others; others++)
-    if (strcmp(*others, name) == 0)
-      return;
+  if (is_one_of(others, name))
+    return;
   api__problem(
       f, name, "unknown_parameter",
       "is not known here; known are state, type, queue, tag, search, since, until, ids, "
@@ -190,16 +199,35 @@ static char *as_text(struct api_filter *f, const json_t *value)
   return text;
 }
 
-/* A text ends at its NUL further on, and so would choose other jobs than it says. */
-static bool has_nul(const json_t *value)
+/* What could not be written into a query string would choose other jobs than it says: a
+ * text ends at its NUL further on, and other values would be passed over. */
+static const char *fault_of(const json_t *value)
 {
   size_t i;
   json_t *element;
+  const char *fault = NULL;
+  if (json_is_string(value))
+    return strlen(json_string_value(value)) != json_string_length(value)
+               ? "must have no NUL"
+               : NULL;
+  if (!json_is_array(value))
+    return json_is_integer(value) ? NULL
+                                  : "must be a text, an integer, or a list of them";
   json_array_foreach(value, i, element)
-    if (has_nul(element))
-      return true;
-  return json_is_string(value) &&
-         strlen(json_string_value(value)) != json_string_length(value);
+    fault = fault                    ? fault
+            : json_is_array(element) ? "must be no list of lists"
+                                     : fault_of(element);
+  return fault;
+}
+
+static void read_member(struct api_filter *f, const char *name, const json_t *value)
+{
+  static const char *const none[] = {NULL};
+  const char *fault = fault_of(value);
+  if (fault)
+    api__problem(f, name, "invalid", fault);
+  else
+    read_field(f, name, as_text(f, value), none);
 }
 
 void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others)
@@ -208,10 +236,8 @@ void api_filter_json(struct api_filter *f, const json_t *body, const char *const
   json_t *value;
   *f = (struct api_filter){0};
   json_object_foreach((json_t *)(uintptr_t)body, name, value)
-    if (has_nul(value))
-      api__problem(f, name, "invalid", "must have no NUL");
-    else
-      read_field(f, name, as_text(f, value), others);
+    if (!is_one_of(others, name))
+      read_member(f, name, value);
 }
 
 void api_filter_fini(struct api_filter *f)

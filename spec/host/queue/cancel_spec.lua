@@ -293,11 +293,17 @@ describe("cancelling", function()
       assert.are.equal("invalid", answer.json.code)
       assert.is_truthy(answer.json.detail:find(member, 1, true), answer.body)
     end
-    for _, tag in ipairs({ '"unclear\\u0000x"', '["unclear","unclear\\u0000x"]' }) do
+    for _, tag in ipairs({ '"unclear\\u0000x"', '["unclear","unclear\\u0000x"]',
+      '["unclear",{}]', '["unclear",["unclear"]]', "null", "true", '{"a":1}', "1.5" }) do
       local answer = host:request("POST", "/tasks/cancel", ('{"tag":%s}'):format(tag))
       assert.are.equal(422, answer.status)
       assert.are.equal("/tag", answer.json.errors[1].pointer)
     end
+    local many = {}
+    for i = 1, 1000 do
+      many["unknown" .. i] = 1
+    end
+    assert.are.equal(20, #host:request("POST", "/tasks/cancel", many).json.errors)
     assert.are.equal(1,
       host:request("POST", "/tasks/cancel", { tag = "unclear", preview = true }).json
         .count)
