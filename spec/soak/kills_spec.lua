@@ -24,7 +24,7 @@ local RSS_MAX_KB = 128 * 1024
 local GROWTH_MAX_KB = 16 * 1024
 
 local SUBJECTS = { "every", "kinds", "same", "limits", "graph", "batches", "control",
-  "locks" }
+  "locks", "shifting" }
 
 local function load_subjects()
   local subjects = {}

@@ -90,26 +90,28 @@ local function note_acked(self, items, answer, probe)
 end
 
 -- Notes what became of a request with these jobs; returns the answer that it was taken in
--- with, or nil. probe: they are to show that all is well.
-function Load:keep(items, answer, probe)
+-- with, or nil. probe: they are to show that all is well; optional: their task may not be
+-- there.
+function Load:keep(items, answer, probe, optional)
+  local status = answer and answer.status or 503
   self.requests = self.requests + 1
-  if answer and answer.status == 202 then
+  if status == 202 then
     note_acked(self, items, answer.json, probe)
     return answer.json
   end
-  assert(not answer or answer.status == 503, answer and answer.body)
+  assert(status == 503 or optional and status == 422, answer and answer.body)
   self.unanswered = self.unanswered + 1
   for _, item in ipairs(items) do
     self:note("sent", item.n, item.kind, self.requests, false, 0, false, probe)
   end
 end
 
-function Load:send(call, items, probe)
+function Load:send(call, items, probe, optional)
   local tasks = {}
   for i, item in ipairs(items) do
     tasks[i] = self:task(item)
   end
-  return self:keep(items, call("POST", "/tasks", tasks), probe)
+  return self:keep(items, call("POST", "/tasks", tasks), probe, optional)
 end
 
 -- A list of `size` jobs or a few more, of kinds as often as these weigh.

@@ -125,7 +125,7 @@ function Run:drain()
   self:revive()
   for _, subject in ipairs(self.subjects) do
     if subject.settle then
-      subject.settle(self.load, self.call)
+      subject.settle(self.load, self.call, self.host.scripts)
     end
   end
   self:wait_for_all()

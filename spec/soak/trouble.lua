@@ -1,7 +1,6 @@
 -- What goes wrong: it strikes at random times while the uv loop turns, so also in the
 -- middle of a request.
 local uv = require("luv")
-local candy = require("spec.support.candy")
 
 local CALM = { "kill_worker", "pause_worker" }
 local ALL = { "kill_host", "kill_host", "stop_host", "kill_worker", "kill_worker",
@@ -10,7 +9,7 @@ local ALL = { "kill_host", "kill_host", "stop_host", "kill_worker", "kill_worker
 local Trouble = {}
 Trouble.__index = Trouble
 
--- run: has `host`, and is_calm() when that is to live.
+-- run: has `host`, `subjects`, and is_calm() when the host is to live.
 function Trouble.new(run)
   local self = setmetatable({ run = run, timer = uv.new_timer(), counts = {} }, Trouble)
   self:arm()
@@ -67,8 +66,12 @@ function Trouble.pause_worker(_, host)
 end
 
 -- A changed script makes a new generation of workers.
-function Trouble.reload(_, host)
-  candy.write(host.scripts .. "/changed.lua", ("-- %d\n"):format(math.random(1e9)))
+function Trouble:reload(host)
+  for _, subject in ipairs(self.run.subjects) do
+    if subject.reload then
+      subject.reload(host.scripts)
+    end
+  end
 end
 
 function Trouble:stop()
