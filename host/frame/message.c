@@ -93,6 +93,25 @@ int message_get_request(const char *bytes, size_t len, struct message_request *m
   return whole(&r);
 }
 
+void message_put_new(struct buf *b, const struct message_new *m)
+{
+  put(b, &m->type);
+  put(b, &m->payload);
+  put(b, &m->options);
+}
+
+int message_next_new(const char **at, const char *end, struct message_new *m)
+{
+  struct wire_reader r = {*at, end, false};
+  if (*at == end)
+    return 0;
+  m->type = wire_text(&r);
+  m->payload = wire_text(&r);
+  m->options = wire_text(&r);
+  *at = r.at;
+  return r.bad || !m->type.data || !m->payload.data ? -1 : 1;
+}
+
 void message_put_answer(struct buf *b, const struct message_answer *m)
 {
   wire_put_u32(b, m->number);
@@ -107,6 +126,23 @@ int message_get_answer(const char *bytes, size_t len, struct message_answer *m)
   m->ok = wire_u32(&r);
   m->body = wire_text(&r);
   return whole(&r);
+}
+
+void message_put_pushed(struct buf *b, const struct message_pushed *m)
+{
+  wire_put_i64(b, m->id);
+  wire_put_u32(b, m->duplicate);
+}
+
+int message_next_pushed(const char **at, const char *end, struct message_pushed *m)
+{
+  struct wire_reader r = {*at, end, false};
+  if (*at == end)
+    return 0;
+  m->id = wire_i64(&r);
+  m->duplicate = wire_u32(&r);
+  *at = r.at;
+  return r.bad ? -1 : 1;
 }
 
 void message_put_cancel(struct buf *b, const struct message_cancel *m)

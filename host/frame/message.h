@@ -3,7 +3,7 @@
  * Host to worker                      Worker to host
  *   INIT     settings (JSON)            MANIFEST what the files declare (JSON)
  *   JOB      run this                   DONE     how a job ended
- *   ANSWER   to a request               REQUEST  something durable is wanted (JSON)
+ *   ANSWER   to a request               REQUEST  something durable is wanted
  *   DRAIN    finish, then leave         LOG      a line (JSON)
  *   PING     turn your loop             REPLACE  this worker wants to leave (memory)
  *   CANCEL   a begun job is to end
@@ -67,13 +67,24 @@ struct message_request {
   uint32_t number;       /* the answer carries it too */
   uint32_t cell;         /* whose job asks; UINT32_MAX: none */
   struct wire_text verb; /* worker/request.c has the table of them */
-  struct wire_text body; /* JSON */
+  struct wire_text body; /* JSON; of "enqueue": new jobs, one behind the other */
+};
+
+struct message_new { /* a job that is wanted: queue/door.h */
+  struct wire_text type;
+  struct wire_text payload; /* JSON, for certain: Lua values were written */
+  struct wire_text options; /* a JSON object of all else that was said; or absent */
 };
 
 struct message_answer {
   uint32_t number;
   uint32_t ok;           /* 1, or 0: body is {code,message} */
-  struct wire_text body; /* JSON */
+  struct wire_text body; /* JSON; to "enqueue", where ok: an id for each job */
+};
+
+struct message_pushed { /* what became of a new job */
+  int64_t id;
+  uint32_t duplicate; /* 1: it is the id of one that was there */
 };
 
 struct message_cancel {
@@ -86,13 +97,18 @@ struct message_cancel {
 void message_put_job(struct buf *b, const struct message_job *m);
 void message_put_done(struct buf *b, const struct message_done *m);
 void message_put_request(struct buf *b, const struct message_request *m);
+void message_put_new(struct buf *b, const struct message_new *m);
 void message_put_answer(struct buf *b, const struct message_answer *m);
+void message_put_pushed(struct buf *b, const struct message_pushed *m);
 void message_put_cancel(struct buf *b, const struct message_cancel *m);
 
 /* Return 0, or -1 when the bytes are not such a message. Texts point into the bytes. */
 int message_get_job(const char *bytes, size_t len, struct message_job *m);
 int message_get_done(const char *bytes, size_t len, struct message_done *m);
 int message_get_request(const char *bytes, size_t len, struct message_request *m);
+/* These two take what is at *at and move it on: 1, or 0 at the end, or -1. */
+int message_next_new(const char **at, const char *end, struct message_new *m);
+int message_next_pushed(const char **at, const char *end, struct message_pushed *m);
 int message_get_answer(const char *bytes, size_t len, struct message_answer *m);
 int message_get_cancel(const char *bytes, size_t len, struct message_cancel *m);
 

@@ -1,5 +1,8 @@
 /* core: what a job waits for. Each function here notes what is waited for; the library
  * then yields (candy/wait.lua) and asks `answer` what came of it. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "lua/asking.h"
 #include "lua/core.h"
@@ -89,6 +92,28 @@ static int request(lua_State *L)
   return 0;
 }
 
+/* new_job(type, payload or nil, options or nil) -> a job as the request "enqueue" has it
+ * | nil, message when the payload, a table, cannot be JSON; options are JSON text */
+static int new_job(lua_State *L)
+{
+  struct worker *w = worker_of(L);
+  struct message_new m = {.payload = {"{}", 2}};
+  struct err err;
+  m.type.data = luaL_checklstring(L, 1, &m.type.len);
+  m.options.data = luaL_optlstring(L, 3, NULL, &m.options.len);
+  w->body.len = w->message.len = 0;
+  if (!lua_isnil(L, 2) && ljson_write(L, 2, &w->body, &err) < 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, err.text);
+    return 2;
+  }
+  if (w->body.len)
+    m.payload = (struct wire_text){w->body.data, w->body.len};
+  message_put_new(&w->message, &m);
+  lua_pushlstring(L, w->message.data, w->message.len);
+  return 1;
+}
+
 /* tell(verb, body): a request without an answer, for what is given back on the way out */
 static int tell(lua_State *L)
 {
@@ -111,30 +136,94 @@ static int is_test(lua_State *L)
   return 1;
 }
 
-/* answer() -> nothing after other waits | ok, value after a request. Raises when the
- * job's time was up, or the fiber was cancelled. */
-static int answer(lua_State *L)
+/* Whether the fiber that runs was answered. Raises when the job's time was up, or the
+ * fiber was cancelled. */
+static bool was_answered(lua_State *L)
 {
   struct fiber *f = worker_of(L)->fiber;
-  struct err err;
   slot_check(L, f->slot);
   if (f->cancelled)
-    return core_misuse(L, "cancelled");
-  if (!f->answered)
-    return 0;
+    core_misuse(L, "cancelled");
+  bool answered = f->answered;
   f->answered = false;
+  return answered;
+}
+
+static void drop_large(struct buf *answer)
+{
+  if (answer->cap > ANSWER_KEPT)
+    buf_fini(answer);
+}
+
+static int bad_answer(lua_State *L, const char *why)
+{
+  return luaL_error(L, "the host's answer cannot be read: %s", why);
+}
+
+static int push_json(lua_State *L, struct fiber *f)
+{
+  struct err err;
   lua_pushboolean(L, f->answer_ok);
   lua_pushlstring(L, f->answer.data ? f->answer.data : "", f->answer.len);
-  if (f->answer.cap > ANSWER_KEPT)
-    buf_fini(&f->answer);
+  drop_large(&f->answer);
   if (ljson_read(L, -1, &err) < 0)
-    return luaL_error(L, "the host's answer cannot be read: %s", err.text);
+    return bad_answer(L, err.text);
   lua_remove(L, -2);
   return 2;
 }
 
+/* answer() -> nothing after other waits | ok, value after a request. Raises as
+ * was_answered. */
+static int answer(lua_State *L)
+{
+  return was_answered(L) ? push_json(L, worker_of(L)->fiber) : 0;
+}
+
+static void push_id(lua_State *L, int64_t id)
+{
+  char digits[24];
+  lua_pushlstring(L, digits, (size_t)snprintf(digits, sizeof digits, "%" PRId64, id));
+}
+
+/* stack: the table of duplicates, or nil */
+static void note_duplicate(lua_State *L, int index)
+{
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  lua_pushboolean(L, 1);
+  lua_rawseti(L, -2, index);
+}
+
+/* pushed() -> as answer(), after the request "enqueue": true, ids, {index = true} of the
+ * duplicates or nil */
+static int pushed(lua_State *L)
+{
+  struct fiber *f = worker_of(L)->fiber;
+  const char *at = f->answer.data, *end = at + f->answer.len;
+  struct message_pushed m;
+  int more;
+  if (!was_answered(L))
+    return 0;
+  if (!f->answer_ok)
+    return push_json(L, f);
+  lua_pushboolean(L, 1);
+  lua_createtable(L, 1, 0);
+  lua_pushnil(L);
+  for (int i = 1; (more = message_next_pushed(&at, end, &m)) > 0; i++) {
+    push_id(L, m.id);
+    lua_rawseti(L, -3, i);
+    if (m.duplicate)
+      note_duplicate(L, i);
+  }
+  drop_large(&f->answer);
+  return more < 0 ? bad_answer(L, "it has no ids") : 3;
+}
+
 static const luaL_Reg functions[] = {
     {"request", request},
+    {"new_job", new_job},
     {"tell", tell},
     {"begin_transaction", begin_transaction},
     {"end_transaction", end_transaction},
@@ -142,6 +231,7 @@ static const luaL_Reg functions[] = {
     {"sleep", sleep_ms},
     {"is_test", is_test},
     {"answer", answer},
+    {"pushed", pushed},
     {NULL, NULL},
 };
 

@@ -1,4 +1,5 @@
-/* Checking what comes in, and turning it into jobs: see door.h. */
+/* Checking what comes in, and turning it into jobs: see door.h. (Fields: door_fields.c;
+ * the payload, and what is made of it: door_payload.c.) */
 #include "queue/door_.h"
 
 #include <stdlib.h>
@@ -6,7 +7,6 @@
 
 #include "base/json.h"
 #include "base/trace.h"
-#include "queue/key.h"
 
 void door__problem(struct door *d, const char *field, const char *code, const char *fmt,
                    ...)
@@ -27,66 +27,30 @@ void door__problem(struct door *d, const char *field, const char *code, const ch
                                   "message", jx_string(text.text, strlen(text.text))));
 }
 
-/* ---- the payload ---- */
-
-static void check_payload(struct door *d, const struct catalog_task *task,
-                          const json_t *payload)
-{
-  struct schema_problem found[DOOR_PROBLEMS_MAX];
-  size_t n = schema_check(task->schema, payload, found, DOOR_PROBLEMS_MAX);
-  if (n > DOOR_PROBLEMS_MAX)
-    n = DOOR_PROBLEMS_MAX;
-  for (size_t i = 0; i < n; i++) {
-    char *field = mem_printf("/payload%s", found[i].pointer);
-    door__problem(d, field, found[i].code, "%s", found[i].message);
-    free(field);
-  }
-  d->misfit = n > 0;
-  schema_problems_fini(found, n);
-}
-
-static void read_payload(struct door *d, const struct catalog_task *task,
-                         const struct door_payload *given)
-{
-  struct err err;
-  struct json_span text = given->text;
-  if (text.len == 0)
-    text = (struct json_span){"{}", 2};
-  d->payload = given->text.len && given->value
-                   ? json_incref((json_t *)(uintptr_t)given->value)
-                   : jx_parse(text.at, text.len, &err);
-  if (text.len > DOOR_PAYLOAD_MAX)
-    door__problem(d, "/payload", "too_large", "has %zu bytes; at most %zu fit", text.len,
-                  DOOR_PAYLOAD_MAX);
-  else if (!d->payload)
-    door__problem(d, "/payload", "bad_json", "%s", err.text);
-  else if (!json_is_object(d->payload))
-    door__problem(d, "/payload", "type", "must be an object, not %s",
-                  jx_kind(d->payload));
-  else if (task->schema)
-    check_payload(d, task, d->payload);
-  d->job.payload = arena_copy(&d->batch->memory, text.at, text.len);
-  d->job.payload_len = text.len;
-}
-
 /* ---- requests ---- */
 
-static const struct catalog_task *read_type(struct door *d, const json_t *value)
+static const struct catalog_task *find_type(struct door *d, const char *name, size_t len)
 {
-  const char *name = json_string_value(value);
-  const struct catalog_task *task = name ? catalog_find(d->catalog, name) : NULL;
-  if (!value)
-    door__problem(d, "/type", "required", "is missing: the name of a task");
-  else if (!name)
-    door__problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
-  else if (strlen(name) != json_string_length(value))
+  const struct catalog_task *task = NULL;
+  if (strlen(name) != len)
     door__problem(d, "/type", "invalid", "must be the name of a task, which has no NUL");
-  else if (!task)
+  else if (!(task = catalog_find(d->catalog, name)))
     door__problem(
         d, "/type", "unknown_task",
         "no script declares a task \"%s\" (%zu declared; `candy tasks` lists them)",
-        strlen(name) <= NAME_MAX_LEN ? name : "...", catalog_count(d->catalog));
+        len <= NAME_MAX_LEN ? name : "...", catalog_count(d->catalog));
   return task;
+}
+
+static const struct catalog_task *read_type(struct door *d, const json_t *value)
+{
+  if (json_is_string(value))
+    return find_type(d, json_string_value(value), json_string_length(value));
+  if (!value)
+    door__problem(d, "/type", "required", "is missing: the name of a task");
+  else
+    door__problem(d, "/type", "type", "must be a string, not %s", jx_kind(value));
+  return NULL;
 }
 
 static void apply_task(struct store_new *job, const struct catalog_task *task,
@@ -97,41 +61,6 @@ static void apply_task(struct store_new *job, const struct catalog_task *task,
   job->priority = task->priority;
   job->max_retries = task->max_retries;
   job->deadline_ms = task->deadline_ms;
-}
-
-/* What says when the job is to run, or NULL. */
-static const char *time_field(const struct store_new *job)
-{
-  if (job->run_at)
-    return "/run_at";
-  if (job->n_after > 0)
-    return "/after";
-  return job->delay_ms ? "/delay" : NULL;
-}
-
-static void settle_unique(struct door *d)
-{
-  const char *field = time_field(&d->job);
-  if (d->unique->same.same == STORE_SAME_DEBOUNCE && field)
-    door__problem(
-        d, field, "invalid",
-        "goes without debounce, which says when the job runs: leave it out, or add "
-        "\"unique\": false");
-  else if (d->job.type)
-    d->job.unique = unique_hash(d->unique, &d->job, d->payload, &d->batch->memory);
-}
-
-static void make_key(struct door *d, const char *pattern)
-{
-  const char *workspace = d->job.workspace ? d->job.workspace : "default";
-  struct buf key = {0}, pointer = {0};
-  struct err err;
-  if (key_make(&key, pattern, d->payload, workspace, &pointer, &err) < 0)
-    door__problem(d, pointer.data, err.code, "%s", err.text);
-  else
-    d->job.key = arena_copy(&d->batch->memory, key.data, key.len);
-  buf_fini(&key);
-  buf_fini(&pointer);
 }
 
 static void check_queue(struct door *d, const struct catalog_task *task)
@@ -145,14 +74,6 @@ static void check_queue(struct door *d, const struct catalog_task *task)
         queue);
 }
 
-/* Once all fields are read: a key that was given wins. */
-static void apply_order(struct door *d, const struct catalog_task *task)
-{
-  if (task->key && !d->job.key && json_is_object(d->payload) && !d->misfit)
-    make_key(d, task->key);
-  check_queue(d, task);
-}
-
 static void keep(struct door_batch *b, const struct store_new *job)
 {
   if (b->n == b->cap) {
@@ -160,6 +81,29 @@ static void keep(struct door_batch *b, const struct store_new *job)
     b->jobs = mem_grow(b->jobs, b->cap * sizeof *b->jobs);
   }
   b->jobs[b->n++] = *job;
+}
+
+/* `spec`: the fields, or NULL when there are none; task NULL: the type was none. */
+static void add(struct door *d, const struct catalog_task *task, const json_t *spec,
+                const struct door_payload *payload)
+{
+  const char *name;
+  json_t *value;
+  if (task) {
+    apply_task(&d->job, task, &d->batch->memory);
+    door__read_payload(d, task, payload);
+    d->unique = task->unique;
+  }
+  json_object_foreach((json_t *)(uintptr_t)spec, name, value)
+    door__field(d, name, value);
+  if (d->job.run_at && d->job.delay_ms)
+    door__problem(d, "/run_at", "invalid", "goes without delay: give one of the two");
+  if (task) {
+    check_queue(d, task);
+    door__settle(d, task);
+  }
+  keep(d->batch, &d->job);
+  json_decref(d->payload);
 }
 
 void door_add(struct door_batch *b, const struct catalog *catalog, const json_t *spec,
@@ -172,55 +116,22 @@ void door_add(struct door_batch *b, const struct catalog *catalog, const json_t 
                   jx_kind(spec));
     return;
   }
-  const struct catalog_task *task = read_type(&d, json_object_get(spec, "type"));
-  if (task) {
-    apply_task(&d.job, task, &b->memory);
-    read_payload(&d, task, payload);
-    d.unique = task->unique;
-  }
-  const char *name;
-  json_t *value;
-  json_object_foreach((json_t *)(uintptr_t)spec, name, value)
-    door__field(&d, name, value);
-  if (d.job.run_at && d.job.delay_ms)
-    door__problem(&d, "/run_at", "invalid", "goes without delay: give one of the two");
-  if (task)
-    apply_order(&d, task);
-  if (d.unique && json_is_object(d.payload))
-    settle_unique(&d);
-  keep(b, &d.job);
-  json_decref(d.payload);
+  add(&d, read_type(&d, json_object_get(spec, "type")), spec, payload);
 }
 
-static bool has_escapes(const char *from, const char *to)
+void door_add_sound(struct door_batch *b, const struct catalog *catalog,
+                    struct json_span type, struct json_span payload,
+                    const json_t *options, const char *pointer)
 {
-  return memchr(from, '\\', (size_t)(to - from)) != NULL;
-}
-
-/* The payload's own bytes. A name written with escapes would let the tree and the text
- * differ, so the text has to have it too; and where another name may be the same one in
- * disguise, the tree's value is not trusted to be that of the text. */
-static struct door_payload find_payload(struct door_batch *b, const json_t *spec,
-                                        struct json_span text, const char *pointer)
-{
-  struct door_payload payload = {.value = json_object_get(spec, "payload")};
-  if (!payload.value || json_is_null(payload.value))
-    return payload;
-  if (!json_span_member(text, "payload", &payload.text)) {
-    struct door d = {.batch = b, .pointer = pointer};
-    door__problem(&d, "/payload", "invalid", "its name must be written without escapes");
-    return payload;
-  }
-  const char *end = payload.text.at + payload.text.len;
-  if (has_escapes(text.at, payload.text.at) || has_escapes(end, text.at + text.len))
-    payload.value = NULL;
-  return payload;
+  struct door d = {.batch = b, .catalog = catalog, .pointer = pointer};
+  struct door_payload given = {.text = payload, .sound = true};
+  add(&d, find_type(&d, type.at, type.len), options, &given);
 }
 
 void door__add_one(struct door_batch *b, const struct catalog *catalog,
                    const json_t *spec, struct json_span text, const char *pointer)
 {
-  struct door_payload payload = find_payload(b, spec, text, pointer);
+  struct door_payload payload = door__find_payload(b, spec, text, pointer);
   door_add(b, catalog, spec, &payload, pointer);
 }
 
@@ -312,7 +223,7 @@ static void read_change(struct door *d, const json_t *spec, const char *type,
   const struct catalog_task *task =
       shaped ? read_type(d, name) : catalog_find(d->catalog, type);
   if (task && shaped)
-    read_payload(d, task, payload);
+    door__read_payload(d, task, payload);
   json_object_foreach((json_t *)(uintptr_t)spec, field, value)
     door__field(d, field, value);
   if (d->job.run_at && d->job.delay_ms)
@@ -331,7 +242,8 @@ int door_read_change(struct door_batch *b, const struct catalog *catalog,
   json_t *spec = jx_parse(text.at, text.len, err);
   int rc = spec ? check_changes(&d, spec, err) : -1;
   if (rc == 0 && !b->problems) {
-    struct door_payload payload = find_payload(b, spec, json_span_trim(text.at), "");
+    struct door_payload payload =
+        door__find_payload(b, spec, json_span_trim(text.at), "");
     read_change(&d, spec, type, &payload);
     *given = (struct door_given){
         .payload = has(spec, "payload"),

@@ -32,6 +32,7 @@ struct door_batch { /* {0} is an empty one */
 struct door_payload {
   struct json_span text; /* len 0: none was given */
   const json_t *value;   /* what the text says, or NULL where that is not known yet */
+  bool sound;            /* JSON for certain: it is read only where something asks */
 };
 
 /* Reads one request. `spec` is the request without regard to its payload; `pointer` where
@@ -39,13 +40,19 @@ struct door_payload {
 void door_add(struct door_batch *batch, const struct catalog *catalog, const json_t *spec,
               const struct door_payload *payload, const char *pointer);
 
+/* The same for a job of a worker, whose payload is sound; `options` are the other fields,
+ * NULL when there are none. `type` and `payload` end with a NUL. */
+void door_add_sound(struct door_batch *batch, const struct catalog *catalog,
+                    struct json_span type, struct json_span payload,
+                    const json_t *options, const char *pointer);
+
 /* A whole document: one request, or an array of up to DOOR_JOBS_MAX. Returns 0, or -1
  * with err for text that is not JSON ("bad_json"); `many` tells which of the two came. */
 int door_read(struct door_batch *batch, const struct catalog *catalog, const char *text,
               size_t len, bool *many, struct err *err);
 
-/* The children of a finish, or the jobs of a script: specs with the payload as a string
- * of JSON text. */
+/* The children of a finish, or the handlers of an event: specs with the payload as a
+ * string of JSON text. */
 void door_add_all(struct door_batch *batch, const struct catalog *catalog,
                   const json_t *specs);
 

@@ -9,7 +9,9 @@ struct door { /* one request on its way in */
   const struct catalog *catalog;
   const char *pointer;
   struct store_new job;
-  json_t *payload;                  /* NULL when it is none */
+  struct door_payload given;        /* with a text */
+  bool payload_read;                /* `payload` is what the text says */
+  json_t *payload;                  /* NULL when it is no object */
   bool misfit;                      /* the payload does not fit the task's schema */
   const struct unique_rule *unique; /* the task's, or what the request says instead */
 };
@@ -35,6 +37,15 @@ void door__add_list(struct door_batch *batch, const struct catalog *catalog,
 /* A request with the payload as a string of JSON text. */
 void door__add_spec(struct door_batch *batch, const struct catalog *catalog,
                     const json_t *spec, const char *pointer);
+
+/* door_payload.c */
+
+struct door_payload door__find_payload(struct door_batch *batch, const json_t *spec,
+                                       struct json_span text, const char *pointer);
+void door__read_payload(struct door *door, const struct catalog_task *task,
+                        const struct door_payload *given);
+/* Once all fields are read: what follows from the payload; a key that was given wins. */
+void door__settle(struct door *door, const struct catalog_task *task);
 
 /* door_graph.c: fields of jobs that belong to others */
 void door__ref(struct door *door, const json_t *value);

@@ -1,4 +1,4 @@
-/* What Lua asks of the host: a verb and a JSON body in, an answer out (frame/message.h).
+/* What Lua asks of the host: a verb and a body in, an answer out (frame/message.h).
  * Here are the way in and the answers; the verbs are in request_NAME.c, by subject. An
  * answer for a process that has gone meanwhile is dropped. */
 #include "worker/request_.h"
@@ -48,6 +48,11 @@ void request__answer_json(struct request *r, json_t *value)
   free(text);
 }
 
+void request__answer_bytes(struct request *r, const struct buf *bytes)
+{
+  answer(r, true, bytes->data, bytes->len);
+}
+
 void request__refuse(struct request *r, const struct err *err)
 {
   size_t len;
@@ -95,7 +100,7 @@ struct flight *request__flight(const struct request *r)
   return known && w->flights[r->cell].open ? &w->flights[r->cell] : NULL;
 }
 
-static const struct {
+static const struct verb {
   const char *name;
   void (*serve)(struct request *r);
 } verbs[] = {
@@ -131,12 +136,38 @@ static const struct {
     {"sleep", request__outside},
 };
 
+static const struct verb *find_verb(const char *name)
+{
+  for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+    if (strcmp(verbs[i].name, name) == 0)
+      return &verbs[i];
+  return NULL;
+}
+
+static void serve(struct request *r, const char *name)
+{
+  struct err err;
+  const struct verb *verb = find_verb(name);
+  if (!verb) {
+    err_set(&err, "bad_request", "the host knows no \"%.40s\"", name);
+    request__refuse(r, &err);
+    return;
+  }
+  bool is_json = verb->serve != request__enqueue;
+  r->verb = verb->name;
+  if (is_json)
+    r->body = jx_parse(r->bytes.data, r->bytes.len, &err);
+  if (is_json && !r->body)
+    request__refuse(r, &err);
+  else
+    verb->serve(r);
+}
+
 void request__serve(struct worker *w, const char *body, size_t len)
 {
   struct message_request m;
-  struct err err;
   if (message_get_request(body, len, &m) < 0 || !m.verb.data || !m.body.data) {
-    process_kill(w->process, "asked for something that makes no sense");
+    process_kill(w->process, REQUEST_NONSENSE);
     return;
   }
   struct request *r = mem_alloc(sizeof *r);
@@ -145,17 +176,6 @@ void request__serve(struct worker *w, const char *body, size_t len)
   r->incarnation = w->incarnation;
   r->number = m.number;
   r->cell = m.cell;
-  r->body = jx_parse(m.body.data, m.body.len, &err);
-  if (!r->body) {
-    request__refuse(r, &err);
-    return;
-  }
-  for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-    if (strcmp(verbs[i].name, m.verb.data) == 0) {
-      r->verb = verbs[i].name;
-      verbs[i].serve(r);
-      return;
-    }
-  err_set(&err, "bad_request", "the host knows no \"%.40s\"", m.verb.data);
-  request__refuse(r, &err);
+  r->bytes = m.body;
+  serve(r, m.verb.data);
 }

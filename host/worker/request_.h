@@ -4,6 +4,8 @@
 
 #include "worker/pool_.h"
 
+#define REQUEST_NONSENSE "asked for something that makes no sense"
+
 /* From its coming until its answer; each is answered once, which ends it. */
 struct request {
   struct pool *pool;
@@ -11,7 +13,8 @@ struct request {
   unsigned incarnation;
   uint32_t number, cell;
   const char *verb;
-  json_t *body;
+  struct wire_text bytes; /* its body as it came, while it is being served */
+  json_t *body;           /* NULL where the body is no JSON */
 
   union { /* the operation that it waits for */
     struct store_op op;
@@ -41,6 +44,7 @@ struct request {
 
 void request__answer_json(struct request *r, json_t *value); /* takes the reference */
 void request__answer_text(struct request *r, const char *text, size_t len); /* JSON */
+void request__answer_bytes(struct request *r, const struct buf *bytes);
 void request__refuse(struct request *r, const struct err *err);
 
 /* ---- the store ---- */

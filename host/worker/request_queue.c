@@ -1,6 +1,8 @@
 /* Jobs as Lua asks for them: new ones, and the progress of one that runs. */
 #include "worker/request_.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 #include "base/redact.h"
 
@@ -13,33 +15,65 @@ static void pushed(void *arg, const struct store_new *jobs, size_t n,
                    const struct err *err)
 {
   struct request *r = arg;
+  struct buf b = {0};
   if (err) {
     request__refuse(r, err);
     return;
   }
-  json_t *ids = json_array(), *duplicates = json_array();
-  for (size_t i = 0; i < n; i++) {
-    json_array_append_new(ids, jx_id(jobs[i].id));
-    if (jobs[i].duplicate)
-      json_array_append_new(duplicates, json_integer((json_int_t)i + 1));
+  for (size_t i = 0; i < n; i++)
+    message_put_pushed(&b, &(struct message_pushed){jobs[i].id, jobs[i].duplicate});
+  request__answer_bytes(r, &b);
+  buf_fini(&b);
+}
+
+/* `pointer`: where the job stands among those of the request. */
+static int add_job(struct request *r, struct door_batch *batch,
+                   const struct message_new *m, const char *pointer, struct err *err)
+{
+  json_t *options = NULL;
+  if (m->options.data && !(options = jx_parse(m->options.data, m->options.len, err)))
+    return -1;
+  struct json_span type = {m->type.data, m->type.len};
+  struct json_span payload = {m->payload.data, m->payload.len};
+  door_add_sound(batch, r->worker->generation->catalog, type, payload, options, pointer);
+  json_decref(options);
+  return 0;
+}
+
+static int add_jobs(struct request *r, struct door_batch *batch, struct err *err)
+{
+  const char *at = r->bytes.data, *end = at + r->bytes.len;
+  struct message_new m;
+  int more = message_next_new(&at, end, &m);
+  bool alone = at == end;
+  for (size_t i = 0; more > 0; i++) {
+    char pointer[32] = "";
+    if (!alone)
+      snprintf(pointer, sizeof pointer, "/%zu", i);
+    if (add_job(r, batch, &m, pointer, err) < 0)
+      return -1;
+    more = message_next_new(&at, end, &m);
   }
-  request__answer_json(r, json_pack("{s:o, s:o}", "ids", ids, "duplicates", duplicates));
+  return more < 0 ? err_set(err, "bad_request", REQUEST_NONSENSE) : 0;
+}
+
+static int check_batch(const struct door_batch *batch, struct err *err)
+{
+  if (batch->problems) {
+    door_explain(batch, err);
+    return -1;
+  }
+  if (batch->n == 0 || batch->n > DOOR_JOBS_MAX)
+    return err_set(err, "too_many_tasks", "a push takes 1 to %d jobs, not %zu",
+                   DOOR_JOBS_MAX, batch->n);
+  return 0;
 }
 
 void request__enqueue(struct request *r)
 {
   struct door_batch batch = {0};
   struct err err;
-  json_t *jobs = json_object_get(r->body, "jobs");
-  door_add_all(&batch, r->worker->generation->catalog, jobs);
-  if (batch.problems)
-    door_explain(&batch, &err);
-  else if (batch.n == 0 || batch.n > DOOR_JOBS_MAX)
-    err_set(&err, "too_many_tasks", "a push takes 1 to %d jobs, not %zu", DOOR_JOBS_MAX,
-            batch.n);
-  else
-    err_clear(&err);
-  if (err.code[0]) {
+  if (add_jobs(r, &batch, &err) < 0 || check_batch(&batch, &err) < 0) {
     request__refuse(r, &err);
   } else {
     const struct flight *flight = request__flight(r);

@@ -7,7 +7,8 @@
  *       of a path: "path_hex", for bytes that JSON cannot hold
  *   {"job":{"id","type","payload",...,"revoked":true}}   revoked: its cell is, beforehand
  *   {"jobs":{"count","type","payload"}}     one batch, ids 1 to count
- *   {"answer":{"number","ok","body"}}       body: JSON text
+ *   {"answer":{"number","ok","body"}}       body: JSON text; or "pushed":
+ *       [[id, whether it is a duplicate]...]
  *   {"bench":{"count","window","type","payload"}}   quiet, told at the end
  *   {"revoke":CELL} {"page":true} {"drain":true} {"ping":true} {"close":true}
  *   {"raw":"bytes of a JOB"}
@@ -186,15 +187,39 @@ static void on_done(const char *body, size_t len)
     end_bench();
 }
 
+/* The jobs of "enqueue", which are no JSON, as JSON text. */
+static json_t *text_of_jobs(const struct wire_text *body)
+{
+  const char *at = body->data, *end = at + body->len;
+  struct message_new m;
+  json_t *jobs = json_array();
+  int more;
+  while ((more = message_next_new(&at, end, &m)) > 0)
+    json_array_append_new(
+        jobs, json_pack("{s:o, s:o, s:o}", "type", text_or_null(&m.type), "payload",
+                        text_or_null(&m.payload), "options", text_or_null(&m.options)));
+  if (more < 0)
+    json_array_append_new(jobs, json_string("a job that cannot be read"));
+  size_t len;
+  char *text = jx_dump(jobs, &len);
+  json_t *value = jx_string(text, len);
+  free(text);
+  json_decref(jobs);
+  return value;
+}
+
 static void on_request(const char *body, size_t len)
 {
   struct message_request m;
-  if (message_get_request(body, len, &m) < 0)
+  if (message_get_request(body, len, &m) < 0) {
     say(json_pack("{s:s}", "error", "a REQUEST that cannot be read"));
-  else
-    say(json_pack("{s:s, s:I, s:I, s:o, s:o}", "message", "request", "number",
-                  (json_int_t)m.number, "cell", (json_int_t)m.cell, "verb",
-                  text_or_null(&m.verb), "body", text_or_null(&m.body)));
+    return;
+  }
+  bool enqueues = m.verb.data && strcmp(m.verb.data, "enqueue") == 0;
+  say(json_pack("{s:s, s:I, s:I, s:o, s:o}", "message", "request", "number",
+                (json_int_t)m.number, "cell", (json_int_t)m.cell, "verb",
+                text_or_null(&m.verb), "body",
+                enqueues ? text_of_jobs(&m.body) : text_or_null(&m.body)));
 }
 
 static void on_message(void *arg, enum message_kind kind, const char *body, size_t len)
@@ -323,14 +348,30 @@ static void send_jobs(const json_t *batch)
     send_job(batch, i);
 }
 
+static void put_pushed(struct buf *b, const json_t *pushed)
+{
+  size_t i;
+  json_t *one;
+  json_array_foreach(pushed, i, one) {
+    struct message_pushed m = {json_integer_value(json_array_get(one, 0)),
+                               json_is_true(json_array_get(one, 1))};
+    message_put_pushed(b, &m);
+  }
+}
+
 static void send_answer(const json_t *answer)
 {
+  struct buf ids = {0};
   struct message_answer m = {.number = (uint32_t)jx_int(answer, "number", 0),
                              .ok = jx_bool(answer, "ok", true),
                              .body = member(answer, "body")};
+  put_pushed(&ids, json_object_get(answer, "pushed"));
+  if (ids.len)
+    m.body = (struct wire_text){ids.data, ids.len};
   host.message.len = 0;
   message_put_answer(&host.message, &m);
   channel_send(host.channel, MESSAGE_ANSWER, host.message.data, host.message.len);
+  buf_fini(&ids);
 }
 
 static void revoke_cell(const json_t *cell)

@@ -138,11 +138,29 @@ function Worker:run(type, payload, more)
   return self:done(self:offer(type, payload, more))
 end
 
---- Waits for the next request and answers it. Returns verb and parsed body.
+-- The jobs of the verb "enqueue", each in one table with its options.
+local function with_options(jobs)
+  for _, job in ipairs(jobs) do
+    local more = job.options ~= cjson.null and assert(cjson.decode(job.options)) or {}
+    job.options = nil
+    for name, value in pairs(more) do
+      assert(job[name] == nil, name)
+      job[name] = value
+    end
+  end
+  return jobs
+end
+
+--- Waits for the next request and answers it: with JSON text, or with a list of
+--- { id, whether it is a duplicate } to "enqueue". Returns verb and parsed body; of
+--- "enqueue" a list of jobs.
 function Worker:answer(body, ok)
   local request = self:wait_message("request")
-  self:send({ answer = { number = request.number, ok = ok ~= false, body = body } })
-  return request.verb, assert(cjson.decode(request.body))
+  local pushed = type(body) == "table" and body or nil
+  self:send({ answer = { number = request.number, ok = ok ~= false,
+    body = not pushed and body or nil, pushed = pushed } })
+  local said = assert(cjson.decode(request.body))
+  return request.verb, request.verb == "enqueue" and with_options(said) or said
 end
 
 function Worker:page()

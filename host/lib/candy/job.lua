@@ -130,7 +130,7 @@ end
 ---@param opts candy.EnqueueOptions?
 function methods.enqueue(job, task, payload, opts)
   check_self(job, "job:enqueue")
-  local spec = new_job("job:enqueue", task, payload, opts)
+  local spec = new_job.spec("job:enqueue", task, payload, opts)
   core.job_child(job, assert(core.encode(spec)))
 end
 

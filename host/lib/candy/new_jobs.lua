@@ -9,7 +9,8 @@ local new_jobs = {}
 --- What the host is asked for to enqueue one job.
 ---@param what string  the public function, for errors
 ---@param job table
-function new_jobs.one(what, job)
+---@param put function?  new_job.spec, by default, or new_job.message
+function new_jobs.one(what, job, put)
   if type(job) ~= "table" then
     core.misuse(("%s: a job is a table such as { type = ..., payload = {...} }, not %s")
       :format(what, options.show(job)))
@@ -20,11 +21,11 @@ function new_jobs.one(what, job)
       opts[name] = value
     end
   end
-  return new_job(what, job.type, job.payload, opts)
+  return (put or new_job.spec)(what, job.type, job.payload, opts)
 end
 
 --- The same for a list.
-function new_jobs.list(what, jobs)
+function new_jobs.list(what, jobs, put)
   local specs = core.array({})
   if type(jobs) ~= "table" then
     core.misuse(("%s: the argument must be a list of jobs, not %s")
@@ -34,7 +35,7 @@ function new_jobs.list(what, jobs)
       .. "is { { type = ..., payload = {...} }, ... }")
   end
   for i, job in ipairs(jobs) do
-    specs[i] = new_jobs.one(what, job)
+    specs[i] = new_jobs.one(what, job, put)
   end
   return specs
 end

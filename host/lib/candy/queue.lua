@@ -45,18 +45,6 @@ local function check_reason(what, reason)
   end
 end
 
-local function enqueue(what, specs)
-  local answer, err = wait.request(what, "enqueue", { jobs = core.array(specs) })
-  if not answer then
-    return nil, err
-  end
-  local duplicates = {}
-  for _, i in ipairs(answer.duplicates) do
-    duplicates[i] = true
-  end
-  return answer.ids, nil, duplicates
-end
-
 --- Enqueues a job.
 ---@param task string|candy.Task  a task's name or handle
 ---@param payload table?  {} by default
@@ -64,13 +52,13 @@ end
 ---@return string? id, candy.Error? err, boolean? duplicate  the id once the job is on
 ---  disk; duplicate: it is that of a job that was there, and is the same as this one
 function queue.push(task, payload, opts)
-  local ids, err, duplicates = enqueue("candy.queue.push", {
-    new_job("candy.queue.push", task, payload, opts),
-  })
+  local what = "candy.queue.push"
+  local ids, err, duplicates = wait.enqueue(what,
+    new_job.message(what, task, payload, opts))
   if not ids then
     return nil, err
   end
-  return ids[1], nil, duplicates[1] == true
+  return ids[1], nil, duplicates ~= nil
 end
 
 --- Enqueues many jobs, all of them or none.
@@ -90,11 +78,15 @@ end
 ---  stands before it in the list
 function queue.push_many(jobs)
   local what = "candy.queue.push_many"
-  local specs = new_jobs.list(what, jobs)
-  if #specs == 0 then
+  local messages = new_jobs.list(what, jobs, new_job.message)
+  if #messages == 0 then
     return core.array({}), nil, {}
   end
-  return enqueue(what, specs)
+  local ids, err, duplicates = wait.enqueue(what, table.concat(messages))
+  if not ids then
+    return nil, err
+  end
+  return ids, nil, duplicates or {}
 end
 
 -- Policies --

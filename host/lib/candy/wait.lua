@@ -29,6 +29,16 @@ function wait.sleep(ms)
   end
 end
 
+-- Sends a request; returns an error value when it is too large for one.
+local function send(name, verb, body)
+  local too_large = core.request(name, verb, body)
+  while too_large == false do -- it is not its turn
+    wait.await()
+    too_large = core.request(name, verb, body)
+  end
+  return too_large and errors.new({ code = "too_large", message = too_large })
+end
+
 --- Asks the host for something durable.
 ---@param name string  of the public function, for errors: "candy.db.query"
 ---@param verb string
@@ -42,19 +52,32 @@ function wait.request(name, verb, body)
     end
     body = text
   end
-  local too_large = core.request(name, verb, body)
-  while too_large == false do -- it is not its turn
-    wait.await()
-    too_large = core.request(name, verb, body)
-  end
-  if too_large then
-    return nil, errors.new({ code = "too_large", message = too_large })
+  local err = send(name, verb, body)
+  if err then
+    return nil, err
   end
   local ok, value = wait.await()
   if ok then
     return value
   end
   return nil, errors.new(value)
+end
+
+--- Asks the host to enqueue jobs.
+---@param name string  of the public function, for errors
+---@param jobs string  as core.new_job puts them, one behind the other
+---@return string[]? ids, table? err, table<integer, boolean>? duplicates
+function wait.enqueue(name, jobs)
+  local err = send(name, "enqueue", jobs)
+  if err then
+    return nil, err
+  end
+  yield(WAIT)
+  local ok, ids, duplicates = core.pushed()
+  if ok then
+    return ids, nil, duplicates
+  end
+  return nil, errors.new(ids)
 end
 
 return wait

@@ -31,33 +31,43 @@ describe("candy.queue", function()
   it("pushes a job", function()
     local asked, result = ask([[return candy.queue.push("mail", { to = "x" }, {
       delay = "2s", priority = -1, queue = "q", tags = { "a", "b" }, key = "k",
-      max_retries = 0 })]], '{"ids":["41"],"duplicates":[]}')
-    assert.same({ "enqueue", { jobs = { {
+      max_retries = 0 })]], { { 41 } })
+    assert.same({ "enqueue", { {
       type = "mail", payload = '{"to":"x"}', delay_ms = 2000, priority = -1, queue = "q",
       tags = { "a", "b" }, key = "k", max_retries = 0,
-    } } } }, asked)
+    } } }, asked)
     assert.equal('"41"', result)
   end)
 
   it("pushes by a task's handle, at a time", function()
     local asked = ask('return other:enqueue(nil, { run_at = "2026-11-22T08:00:00Z" })',
-      '{"ids":["1"],"duplicates":[]}')
-    assert.same({ jobs = { { type = "other", payload = "{}", run_at = 1795334400000 } } },
-      asked[2])
+      { { 1 } })
+    assert.same({ { type = "other", payload = "{}", run_at = 1795334400000 } }, asked[2])
     asked = ask("return candy.queue.push(other, {}, { run_at = 1795334400000 })",
-      '{"ids":["1"],"duplicates":[]}')
-    assert.equal(1795334400000, asked[2].jobs[1].run_at)
+      { { 1 } })
+    assert.equal(1795334400000, asked[2][1].run_at)
   end)
 
   it("pushes many, and none", function()
     local asked, result = ask([[return candy.queue.push_many({
       { type = "a", payload = { n = 1 } }, { type = other, delay = 1.5 } })]],
-      '{"ids":["1","2"],"duplicates":[]}')
-    assert.same({ jobs = { { type = "a", payload = '{"n":1}' },
-      { type = "other", payload = "{}", delay_ms = 1500 } } }, asked[2])
+      { { 1 }, { 2 } })
+    assert.same({ { type = "a", payload = '{"n":1}' },
+      { type = "other", payload = "{}", delay_ms = 1500 } }, asked[2])
     assert.equal('["1","2"]', result)
     assert.equal("[]", worker:run("eval",
       cjson.encode({ code = "return candy.queue.push_many({})" })).body)
+  end)
+
+  it("tells duplicates", function()
+    local _, one = ask([[local id, err, same = candy.queue.push("a")
+      return { id, err == nil, same }]], { { 7, true } })
+    assert.equal('["7",true,true]', one)
+    local _, many = ask([[local ids, _, same = candy.queue.push_many({
+      { type = "a" }, { type = "b" }, { type = "c" } })
+      return { ids, same[1] == nil, same[2], same[3] }]],
+      { { 7 }, { 8, true }, { 9, true } })
+    assert.equal('[["7","8","9"],true,true,true]', many)
   end)
 
   it("passes a refusal on", function()
