@@ -6,15 +6,18 @@ local batches = { tables = {
 
 -- One in ten members adds another one to its batch, and one in sixty dies.
 batches.script = [[
-task("member", {}, function(job)
+task("member", { key = "{k}", key_concurrency = 2 }, function(job)
   local n = job.payload.n
   begin(job)
+  meet(job)
   rest(job, 30)
-  if n % 60 == 0 and not job.payload.part then
+  local is_first = job.batch and not job.payload.part
+  if n % 60 == 0 and is_first then
     return nil, candy.permanent("on purpose")
   end
-  if n % 10 == 1 and not job.payload.part then
-    job:enqueue("member", { n = n, part = 1 }, { batch = job.batch })
+  if n % 10 == 1 and is_first then
+    job:enqueue("member", { n = n, k = job.payload.k, part = 1 },
+      { batch = job.batch })
   end
   effect(job)
 end)
@@ -34,7 +37,11 @@ follower("batch_over")
 follower("batch_lost")
 ]]
 
-batches.kinds = { member = { weight = 0 } }
+batches.kinds = { member = { weight = 0, keys = 6, dies = true } }
+
+batches.limits = {
+  { name = "member", types = { "member" }, by_key = true, at_most = 2 },
+}
 
 local function send(load, call)
   local items, jobs, order = {}, {}, load:number()
@@ -61,6 +68,14 @@ local function cancel(load, call)
 end
 
 batches.deeds = { send, cancel }
+
+function batches.meetings(load)
+  local meetings = {}
+  for k = 1, batches.kinds.member.keys do
+    meetings[k] = load:meeting("member", 2, k)
+  end
+  return meetings
+end
 
 batches.sql = [[
   create table told as

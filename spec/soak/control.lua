@@ -8,7 +8,8 @@ local control = { tables = {
   runners = "rest integer, id integer", -- those that ran when the rest began
 } }
 
--- Some do not care that they are cancelled, and some are stopped where they wait.
+-- Some do not care that they are cancelled, and some are stopped where they wait. What is
+-- edited, late or rests is under limits as well, and often meets that at a gate.
 control.script = [[
 task("victim", { cancel_grace = "200ms" }, function(job)
   begin(job)
@@ -21,31 +22,45 @@ task("victim", { cancel_grace = "200ms" }, function(job)
   effect(job)
 end)
 
-task("edited", {}, function(job)
+candy.queue.declare("elsewhere", { key_concurrency = 1 })
+
+task("edited", { key = "{k}", key_concurrency = 1 }, function(job)
   begin(job)
+  rest(job, 50)
   effect(job, job.payload.v or 0)
 end)
 
-plain("late", { deadline = "500ms" }, 700)
+plain("late", { deadline = "500ms", key = "{k}", key_concurrency = 1 }, 700)
 
 plain("in_time", { deadline = "1h" }, 20)
 
-plain("resting_queue", { queue = "rest" }, 200)
+candy.queue.declare("rest", { concurrency = 3, key_concurrency = 1 })
 
-plain("resting_task", {}, 200)
+plain("resting_queue", { queue = "rest", key = "{k}" }, 100)
+
+plain("resting_task", { key = "{k}", order = "strict" }, 100)
 ]]
 
 control.kinds = {
   victim = { weight = 5 },
-  edited = { weight = 1, options = function()
+  edited = { weight = 1, keys = 4, options = function()
     return { delay = math.random(4000) }
   end },
-  late = { weight = 1, dies = true, options = function()
+  late = { weight = 1, keys = 2, probe = { deadline = "1h" }, options = function()
     return { delay = math.random(0, 1) * 600 }
   end },
   in_time = { weight = 1 },
-  resting_queue = { weight = 1 },
-  resting_task = { weight = 1 },
+  resting_queue = { weight = 1, keys = 4 },
+  resting_task = { weight = 1, keys = 4 },
+}
+
+control.limits = {
+  { name = "edited", types = { "edited" }, by_key = true, at_most = 1 },
+  { name = "late", types = { "late" }, by_key = true, at_most = 1 },
+  { name = "rest", types = { "resting_queue" }, at_most = 3 },
+  { name = "rest_key", types = { "resting_queue" }, by_key = true, at_most = 1 },
+  { name = "resting_task", types = { "resting_task" }, by_key = true, at_most = 1,
+    strict = true },
 }
 
 -- ---- cancel and retry ----
@@ -100,7 +115,7 @@ local function edit(load, call)
     return
   end
   edits = edits + 1
-  local change = { payload = { n = job.n, v = edits } }
+  local change = { payload = { n = job.n, k = job.k, v = edits } }
   for name, value in pairs(CHANGES[math.random(#CHANGES)]) do
     change[name] = value
   end

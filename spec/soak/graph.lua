@@ -2,7 +2,7 @@
 local graph = { tables = { edges = "n integer, dep integer, anyhow integer" } }
 
 graph.script = [[
-plain("link", {}, 20)
+plain("link", { key = "{k}", key_concurrency = 2 }, 20)
 
 task("broken", { max_retries = 0 }, function(job)
   begin(job)
@@ -20,8 +20,8 @@ task("leaf", {}, function(job)
 end)
 
 -- What its children came to is its own effect and result.
-local function fan(name, child, opts)
-  task(name, {}, function(job)
+local function fan(name, child, opts, limits)
+  task(name, limits or {}, function(job)
     begin(job)
     local children, sum = job:children(), 0
     if not children then
@@ -41,7 +41,7 @@ local function fan(name, child, opts)
 end
 
 fan("fan", "leaf")
-fan("narrow_fan", "leaf", { at_most = 2 })
+fan("narrow_fan", "leaf", { at_most = 2 }, { key = "{k}", key_concurrency = 1 })
 fan("grand_fan", "fan")
 ]]
 
@@ -71,11 +71,16 @@ local function diamond(load)
 end
 
 graph.kinds = {
-  link = { weight = 2, make = diamond },
-  broken = { weight = 0 },
+  link = { weight = 2, keys = 8, make = diamond },
+  broken = { weight = 0, dies = true },
   fan = { weight = 2 },
-  narrow_fan = { weight = 1 },
+  narrow_fan = { weight = 1, keys = 4 },
   grand_fan = { weight = 1 },
+}
+
+graph.limits = {
+  { name = "link", types = { "link" }, by_key = true, at_most = 2 },
+  { name = "narrow_fan", types = { "narrow_fan" }, by_key = true, at_most = 1 },
 }
 
 graph.sql = [[

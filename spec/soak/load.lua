@@ -73,7 +73,8 @@ function Load:remember(item)
     self.recents[item.kind] = some
     self.seen[#self.seen + 1] = item.kind
   end
-  some[#some < RECENT and #some + 1 or math.random(RECENT)] = { n = item.n, id = item.id }
+  some[#some < RECENT and #some + 1 or math.random(RECENT)] = { n = item.n, k = item.k,
+    id = item.id }
 end
 
 local function note_acked(self, items, answer, probe)
@@ -131,15 +132,15 @@ function Load:do_something(call)
   self.deeds[math.random(#self.deeds)](self, call)
 end
 
--- Of each kind with keys one job a key, and of others one in all.
+-- Of each kind with keys one job a key, and of others one in all; but none of a kind that
+-- may die.
 function Load:one_of_each()
   local items = {}
   for name, kind in pairs(self.kinds) do
-    for k = 1, kind.keys or 0 do
-      items[#items + 1] = self:item(name, k)
-    end
-    if kind.weight > 0 and not (kind.keys or kind.make or kind.dies) then
-      items[#items + 1] = self:item(name)
+    for k = 1, kind.dies and 0 or kind.keys or 1 do
+      local item = self:item(name, k)
+      item.options = kind.probe or item.options
+      items[#items + 1] = item
     end
   end
   return items
