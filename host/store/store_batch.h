@@ -25,8 +25,8 @@ struct store_batch {
   int64_t id;     /* out */
 };
 
-/* Jobs of it that wait are cancelled (code "batch_cancelled"), in this turn or in those
- * that follow. One that has ended stays as it is. */
+/* Its jobs are cancelled (code "batch_cancelled") as by STORE_CANCEL, in this turn or in
+ * those that follow. One that has ended stays as it is. */
 struct store_batch_cancel {
   struct store_op op;
   int64_t id;

@@ -120,7 +120,7 @@ struct store_fan {
   struct store_new *jobs;
   size_t n;
   size_t at_most;     /* as of a batch */
-  bool fail_on_death; /* with the first that is dead, those that wait are cancelled */
+  bool fail_on_death; /* with the first that is dead, the others are cancelled */
 };
 
 /* A claim that was told to end (STORE_CANCEL) ends the job as it was asked, whatever its

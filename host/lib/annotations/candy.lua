@@ -180,7 +180,7 @@ function Job:children() end
 
 ---@class candy.FanOptions
 ---@field at_most integer?  how many of the children run at a time
----@field fail_on_death boolean?  true: when a child is dead, those that wait are cancelled, and job:children raises, which is the end of this job too
+---@field fail_on_death boolean?  true: when a child is dead, the others are cancelled, and job:children raises, which is the end of this job too
 
 ---@class candy.Child
 ---@field id string
@@ -1033,7 +1033,7 @@ function candy.batch.new(order) end
 ---@return candy.Error? err
 function candy.batch.get(id) end
 
---- Cancels those of its jobs that wait.
+--- Cancels those of its jobs that wait, and tells those that run: see job:cancelled.
 ---@param id string
 ---@return boolean? running  false: it had ended already; or code `no_such_batch`
 ---@return candy.Error? err

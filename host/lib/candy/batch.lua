@@ -108,7 +108,7 @@ function batch.get(id)
   return wait.request("candy.batch.get", "batch_get", { id = id })
 end
 
---- Cancels those of its jobs that wait.
+--- Cancels those of its jobs that wait, and tells those that run: see job:cancelled.
 ---@param id string
 ---@return boolean? running, candy.Error? err  false: it had ended already; or code
 ---  `no_such_batch`

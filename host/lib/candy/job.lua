@@ -192,8 +192,8 @@ local FAN_OPTIONS = {
 
 ---@class candy.FanOptions
 ---@field at_most integer?  how many of the children run at a time
----@field fail_on_death boolean?  true: when a child is dead, those that wait are
----  cancelled, and job:children raises, which is the end of this job too
+---@field fail_on_death boolean?  true: when a child is dead, the others are cancelled,
+---  and job:children raises, which is the end of this job too
 
 ---@class candy.Child
 ---@field id string

@@ -69,6 +69,11 @@ candy.task("keeper", {}, function(job)
   return job:fan_out({ { type = "gate" }, { type = "square", payload = { n = 1 },
     after_failure = "run", delay = "1h" } }, { at_most = 2 })
 end)
+candy.task("harsh", { max_retries = 0 }, function(job)
+  if job:children() then return end
+  return job:fan_out({ { type = "gate" }, { type = "square",
+    payload = { n = 1, die = true }, delay = "300ms" } }, { fail_on_death = true })
+end)
 candy.task("settles", { debounce = "1h" }, function() end)
 candy.task("bad_bound", { max_retries = 0 }, function(job)
   return job:fan_out({ { type = "square", payload = { n = 1 } }, { type = "settles" } },
@@ -157,6 +162,15 @@ describe("children", function()
     assert.are.equal(100, #children)
     assert.are.equal("cancelled", children[1].state)
     assert.are.equal("dead", children[100].state)
+  end)
+
+  it("that run are told to end with the first death, where that is asked for", function()
+    local id = host:push("harsh")
+    assert.are.equal("child_failed", host:wait(id).error.code)
+    local children = host:request("GET", "/tasks?parent=" .. id).json.items
+    assert.are.same({ "square", "dead", "gate", "cancelled", "batch_cancelled" },
+      { children[1].type, children[1].state, children[2].type, children[2].state,
+        children[2].error.code })
   end)
 
   it("come in stages", function()
