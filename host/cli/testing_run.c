@@ -53,7 +53,8 @@ static const char *outcome_of(const struct store_finish *end)
   static const char *const names[] = {
       [STORE_OK] = "completed",     [STORE_RETRY] = "retryable",
       [STORE_FAIL] = "dead",        [STORE_SNOOZE] = "snoozed",
-      [STORE_RELEASE] = "released", [STORE_RESCUE] = "rescued"};
+      [STORE_RELEASE] = "released", [STORE_RESCUE] = "rescued",
+      [STORE_FAN_OUT] = "pending"};
   if (end->became == STORE_CANCELLED || end->became == STORE_DEAD)
     return store_state_names[end->became];
   return names[end->outcome];

@@ -29,7 +29,7 @@ function App:emit(event, data) end
 ---@param type string  the task's name
 ---@param payload table?
 ---@param opts table?  as candy.queue.push has them
----@return any result  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when it asked to be run again later
+---@return any result  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when it asked to be run again later, and `pending` when it waits for its children
 ---@return candy.testing.Failure? err
 ---@return candy.testing.Attempt? attempt
 function App:run(type, payload, opts) end
@@ -145,7 +145,7 @@ function App:set_kv(key, value) end
 ---@field id string  of the job
 ---@field type string  its task
 ---@field attempt integer  1 is the first
----@field outcome string  "completed", "retryable", "dead" or "snoozed"
+---@field outcome string  "completed", "retryable", "dead", "cancelled", "snoozed", or "pending": it fanned out, and runs again when its children have ended
 ---@field result any  of one that completed
 ---@field error candy.testing.Failure?
 

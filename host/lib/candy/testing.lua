@@ -116,7 +116,8 @@ App.__index = App
 ---@field id string  of the job
 ---@field type string  its task
 ---@field attempt integer  1 is the first
----@field outcome string  "completed", "retryable", "dead" or "snoozed"
+---@field outcome string  "completed", "retryable", "dead", "cancelled", "snoozed", or
+---  "pending": it fanned out, and runs again when its children have ended
 ---@field result any  of one that completed
 ---@field error candy.testing.Failure?
 
@@ -201,6 +202,9 @@ local function attempt_of(app, ended)
   if ended.outcome == "snoozed" then
     ended.error = failure.of({ code = "snoozed", message = ("it asked to be run again in "
       .. "%d ms"):format(ended.delay_ms) }, ended)
+  elseif ended.outcome == "pending" then
+    ended.error = failure.of({ code = "pending", message = "it waits for its children: "
+      .. "app:drain() runs them, and then this one again" }, ended)
   elseif ended.outcome ~= "completed" then
     ended.error = failure.of(ended.error or {}, ended, app:logs({ job = ended.id }))
   else
@@ -217,7 +221,7 @@ end
 ---@param opts table?  as candy.queue.push has them
 ---@return any result, candy.testing.Failure? err, candy.testing.Attempt? attempt
 ---  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when
----  it asked to be run again later
+---  it asked to be run again later, and `pending` when it waits for its children
 function App:run(type, payload, opts)
   local id, err = self:enqueue(type, payload, opts)
   if not id then

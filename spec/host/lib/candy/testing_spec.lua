@@ -54,6 +54,10 @@ candy.task("snoozes", function(job)
   if candy.kv.get("ready") then return "done" end
   return job:snooze("5m")
 end)
+candy.task("fans", function(job)
+  local children, child = job:children(), { type = "nothing" }
+  return children and #children or job:fan_out({ child, child })
+end)
 candy.task("secret", function()
   candy.log.info("it is " .. candy.secret("TOKEN"))
   return candy.secret("OTHER") == nil
@@ -243,6 +247,21 @@ describe("candy.testing", function()
     it("is moved by what jobs sleep", function()
       assert.are.equal(3 * 3600000, (app:run("sleeps")))
       assert.are.equal(START + 3 * 3600000, app:now())
+    end)
+
+    it("brings what waits for its children", function()
+      local none, err, attempt = app:run("fans")
+      assert.is_nil(none)
+      assert.are.equal("pending", err.code)
+      assert.are.equal("pending", attempt.outcome)
+      assert.are.equal("pending", app:job(attempt.id).state)
+      local outcomes = {}
+      for i, ended in ipairs(app:drain()) do
+        outcomes[i] = ended.type .. " " .. ended.outcome
+      end
+      assert.are.same({ "nothing completed", "nothing completed", "fans completed" },
+        outcomes)
+      assert.are.equal(2, app:job(attempt.id).result)
     end)
 
     it("brings what is snoozed", function()
