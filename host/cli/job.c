@@ -70,17 +70,57 @@ static void print_progress(const json_t *job)
   print_line("progress", line, NULL);
 }
 
+static void put_list(struct buf *line, const json_t *list)
+{
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    buf_puts(line, i ? ", " : "");
+    text_of(line, json_array_get(list, i));
+  }
+}
+
 static void print_tags(const json_t *job)
 {
   struct buf line = {0};
-  const json_t *tags = json_object_get(job, "tags");
-  for (size_t i = 0; i < json_array_size(tags); i++) {
-    buf_puts(&line, i ? ", " : "");
-    text_of(&line, json_array_get(tags, i));
-  }
+  put_list(&line, json_object_get(job, "tags"));
   if (line.len)
     print_line("tags", line.data, NULL);
   buf_fini(&line);
+}
+
+/* What keeps it back, in the words of people. */
+static void print_wait(const json_t *job)
+{
+  static const struct {
+    const char *name, *text;
+  } reasons[] = {{"task", "a script that declares its task"},
+                 {"resume", "its queue or its task, which rests"},
+                 {"limit", "a limit"},
+                 {"order", "the job before it, in strict order"},
+                 {"jobs", "other jobs"}};
+
+  const char *name = jx_str(job, "waiting_for", "");
+  const json_t *after = json_object_get(job, "after");
+  struct buf line = {0};
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+    if (strcmp(reasons[i].name, name) == 0)
+      buf_puts(&line, reasons[i].text);
+  if (line.len && json_array_size(after) > 0) {
+    buf_puts(&line, ": ");
+    put_list(&line, after);
+  }
+  if (line.len)
+    print_line("waits for", line.data, NULL);
+  buf_fini(&line);
+}
+
+/* Why it was cancelled, or told to end: an attempt that tells it there may be none. */
+static void print_why(const json_t *job)
+{
+  bool ended = strcmp(jx_str(job, "state", ""), "cancelled") == 0;
+  const json_t *told = json_object_get(job, ended ? "error" : "cancelling");
+  const char *why = jx_str(told, "message", "");
+  if (*why)
+    print_line(ended ? "why" : "cancelling", why, NULL);
 }
 
 static void print_block(const char *indent, const char *text)
@@ -152,6 +192,8 @@ static void print_job(const json_t *job)
 {
   print_field(job, "id");
   print_field(job, "state");
+  print_why(job);
+  print_wait(job);
   print_field(job, "type");
   print_field(job, "queue");
   print_field(job, "priority");
