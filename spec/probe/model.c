@@ -5,21 +5,23 @@
  *
  * Requests come as lines of JSON on standard input and are answered in turn, a line each:
  *
- *   {"do":"open"}              an empty store, in place of the last one
+ *   {"do":"open","schema":TEXT}  an empty store, in place of the last one, with a table
+ *                              of scripts
  *   {"do":"restart"}           closes it and opens it again
  *   {"do":"clock","ms":N}      sets the store's clock, which stands still in between
- *   {"do":"turn","ops":[...]}  runs them in one turn: {"answers":[...]}
+ *   {"do":"turn","ops":[...]}  runs them in one turn: {"answers":[...]}, with the claims
+ *                              that were told to end, and next_due and next_deadline
  *   {"do":"jobs"}              {"items":[...]}: all jobs, as the API shows them
+ *   {"do":"batches"}           the same of batches
  *   {"do":"query","sql":TEXT}  {"items":[...]}
- *   {"do":"schema","sql":TEXT} a table of scripts
  *
- * Operations and their answers are in verbs[] below. A request that fails is answered by
- * {"error":{"code","message"}}. With QUERY the store is wrong on purpose: in its text,
- * which must hold FROM, stands TO instead.
+ * Operations and their answers are in verbs[] below, model/read.h and model/tell.h. A
+ * request that fails is answered by {"error":{"code","message"}}. With QUERY the store is
+ * wrong on purpose: in its text, which must hold FROM, stands TO instead.
  */
-#include "store/harness.h"
+#include "model/read.h"
+#include "model/tell.h"
 
-#include "base/arena.h"
 #include "store/sqlite_sql.h"
 
 #include <stdatomic.h>
@@ -28,242 +30,6 @@
 #define JOBS_MAX 1000
 
 static _Atomic int64_t now_ms;
-
-/* ---- operations, read from JSON; their strings are the request's ---- */
-
-static const char *text_of(const json_t *args, const char *name)
-{
-  return jx_str(args, name, NULL);
-}
-
-static int index_of(const char *const *names, int n, const char *name)
-{
-  for (int i = 0; i < n; i++)
-    if (strcmp(names[i], name) == 0)
-      return i;
-  check_failed(__FILE__, __LINE__, name);
-}
-
-static struct store_new *read_jobs(struct arena *a, const json_t *list, size_t *n)
-{
-  *n = json_array_size(list);
-  struct store_new *jobs = arena_alloc(a, (*n + 1) * sizeof *jobs);
-  for (size_t i = 0; i < *n; i++) {
-    const json_t *args = json_array_get(list, i);
-    jobs[i] = a_job(text_of(args, "type"));
-    jobs[i].queue = text_of(args, "queue");
-    jobs[i].key = text_of(args, "key");
-    jobs[i].delay_ms = jx_int(args, "delay", 0);
-    jobs[i].priority = (int)jx_int(args, "priority", 0);
-  }
-  return jobs;
-}
-
-static void read_enqueue(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_enqueue *enqueue = (struct store_enqueue *)op;
-  enqueue->jobs = read_jobs(a, json_object_get(args, "jobs"), &enqueue->n);
-}
-
-static void read_claim(struct arena *a, const json_t *args, struct store_op *op)
-{
-  (void)a;
-  ((struct store_claim *)op)->max = (size_t)jx_int(args, "max", 1);
-}
-
-static const char *const outcomes[] = {
-    [STORE_OK] = "ok",         [STORE_RETRY] = "retry",     [STORE_FAIL] = "fail",
-    [STORE_SNOOZE] = "snooze", [STORE_RELEASE] = "release", [STORE_RESCUE] = "rescue",
-};
-
-static void read_writes(struct arena *a, const json_t *list, struct store_finish *f)
-{
-  f->n_writes = json_array_size(list);
-  f->writes = arena_alloc(a, (f->n_writes + 1) * sizeof *f->writes);
-  for (size_t i = 0; i < f->n_writes; i++)
-    f->writes[i].sql = jx_text(json_array_get(list, i), "");
-}
-
-static void read_finish(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_finish *f = (struct store_finish *)op;
-  int n = sizeof outcomes / sizeof outcomes[0];
-  f->id = jx_int(args, "id", 0);
-  f->lease = jx_int(args, "lease", 0);
-  f->outcome =
-      (enum store_outcome)index_of(outcomes, n, jx_str(args, "outcome", "nothing"));
-  f->delay_ms = jx_int(args, "delay", 0);
-  if (f->outcome != STORE_OK)
-    f->error = ERROR("broken");
-  f->children = read_jobs(a, json_object_get(args, "children"), &f->n_children);
-  read_writes(a, json_object_get(args, "writes"), f);
-}
-
-static void read_progress(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_progress *p = (struct store_progress *)op;
-  (void)a;
-  p->id = jx_int(args, "id", 0);
-  p->lease = jx_int(args, "lease", 0);
-  p->percent = (double)jx_int(args, "percent", -1);
-  p->checkpoint = text_of(args, "checkpoint");
-}
-
-static void read_types(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_types *types = (struct store_types *)op;
-  const json_t *list = json_object_get(args, "types");
-  types->n = json_array_size(list);
-  struct store_type *named = arena_alloc(a, (types->n + 1) * sizeof *named);
-  for (size_t i = 0; i < types->n; i++) {
-    const json_t *type = json_array_get(list, i);
-    named[i] = (struct store_type){.name = text_of(type, "name"),
-                                   .once = jx_bool(type, "once", false)};
-  }
-  types->types = named;
-}
-
-static void read_nothing(struct arena *a, const json_t *args, struct store_op *op)
-{
-  (void)a;
-  (void)args;
-  (void)op;
-}
-
-static void read_bulk(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_bulk *bulk = (struct store_bulk *)op;
-  const json_t *ids = json_object_get(args, "ids"),
-               *states = json_object_get(args, "states");
-  int64_t *list = arena_alloc(a, (json_array_size(ids) + 1) * sizeof *list);
-  bulk->max = jx_int(args, "max", INT64_MAX);
-  for (size_t i = 0; i < json_array_size(ids); i++)
-    list[bulk->filter.n_ids++] = json_integer_value(json_array_get(ids, i));
-  bulk->filter.ids = list;
-  for (size_t i = 0; i < json_array_size(states); i++)
-    bulk->filter.states |= 1u << index_of(store_state_names, STORE_STATES,
-                                          jx_text(json_array_get(states, i), ""));
-}
-
-static void read_expire(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_expire *expire = (struct store_expire *)op;
-  (void)a;
-  expire->completed_ms = jx_int(args, "completed", 0);
-  expire->dead_ms = jx_int(args, "dead", 0);
-  expire->max = 1000;
-}
-
-static const char *const lock_verbs[] = {
-    [STORE_LOCK_TAKE] = "take",
-    [STORE_LOCK_EXTEND] = "extend",
-    [STORE_LOCK_LEAVE] = "leave",
-    [STORE_LOCK_LOOK] = "look",
-};
-
-static void read_lock(struct arena *a, const json_t *args, struct store_op *op)
-{
-  struct store_lock *lock = (struct store_lock *)op;
-  int n = sizeof lock_verbs / sizeof lock_verbs[0];
-  int64_t *token = arena_alloc(a, sizeof *token);
-  *token = jx_int(args, "token", 0);
-  lock->verb =
-      (enum store_lock_verb)index_of(lock_verbs, n, jx_str(args, "verb", "nothing"));
-  lock->name = text_of(args, "name");
-  lock->wait_ms = jx_int(args, "wait", 0);
-  lock->ttl_ms = jx_int(args, "ttl", 0);
-  lock->tokens = token;
-  lock->n_tokens = 1;
-}
-
-/* ---- and told as JSON ---- */
-
-static json_t *ids_of(const struct store_new *jobs, size_t n)
-{
-  json_t *ids = json_array();
-  for (size_t i = 0; i < n; i++)
-    json_array_append_new(ids, json_integer(jobs[i].id));
-  return ids;
-}
-
-static json_t *tell_enqueue(const struct store_op *op)
-{
-  const struct store_enqueue *enqueue = (const struct store_enqueue *)op;
-  return json_pack("{s:o}", "ids", ids_of(enqueue->jobs, enqueue->n));
-}
-
-static json_t *tell_claim(const struct store_op *op)
-{
-  const struct store_claim *claim = (const struct store_claim *)op;
-  json_t *list = json_array();
-  for (size_t i = 0; i < claim->n; i++) {
-    const struct store_job *job = &claim->jobs[i];
-    json_array_append_new(
-        list, json_pack("{s:I, s:I, s:i, s:i, s:i, s:s, s:s, s:s?, s:s?}", "id",
-                        (json_int_t)job->id, "lease", (json_int_t)job->lease,
-                        "retry_count", job->retry_count, "rescues", job->rescues,
-                        "priority", job->priority, "type", job->type, "queue", job->queue,
-                        "key", job->key, "checkpoint", job->checkpoint));
-  }
-  return json_pack("{s:o, s:b}", "jobs", list, "more", (int)claim->more);
-}
-
-static json_t *tell_finish(const struct store_op *op)
-{
-  static const char *const verdicts[] = {
-      [STORE_DONE] = "done", [STORE_STALE] = "stale", [STORE_REFUSED] = "refused"};
-  const struct store_finish *f = (const struct store_finish *)op;
-  return json_pack("{s:s, s:o}", "verdict", verdicts[f->verdict], "children",
-                   ids_of(f->children, f->n_children));
-}
-
-static json_t *tell_progress(const struct store_op *op)
-{
-  return json_pack("{s:b}", "stale", (int)((const struct store_progress *)op)->stale);
-}
-
-static json_t *tell_nothing(const struct store_op *op)
-{
-  (void)op;
-  return json_object();
-}
-
-static json_t *tell_recover(const struct store_op *op)
-{
-  const struct store_recover *recover = (const struct store_recover *)op;
-  return json_pack("{s:I, s:I}", "released", (json_int_t)recover->released, "lost",
-                   (json_int_t)recover->lost);
-}
-
-static json_t *tell_bulk(const struct store_op *op)
-{
-  return json_pack("{s:I}", "count", (json_int_t)((const struct store_bulk *)op)->count);
-}
-
-static json_t *tell_expire(const struct store_op *op)
-{
-  return json_pack("{s:I}", "count",
-                   (json_int_t)((const struct store_expire *)op)->count);
-}
-
-static json_t *tell_lock(const struct store_op *op)
-{
-  static const char *const states[] = {
-      [STORE_LOCK_HELD] = "held",
-      [STORE_LOCK_WAITS] = "waits",
-      [STORE_LOCK_OVER] = "over",
-      [STORE_LOCK_CROWDED] = "crowded",
-  };
-  const struct store_lock *lock = (const struct store_lock *)op;
-  json_t *changes = json_array();
-  for (size_t i = 0; i < lock->n_changes; i++)
-    json_array_append_new(changes, json_pack("{s:I, s:I}", "token",
-                                             (json_int_t)lock->changes[i].token, "until",
-                                             (json_int_t)lock->changes[i].until));
-  return json_pack("{s:s, s:I, s:I, s:o, s:I}", "state", states[lock->state], "token",
-                   (json_int_t)lock->token, "until", (json_int_t)lock->until, "changes",
-                   changes, "next_due", (json_int_t)lock->next_due);
-}
 
 /* ---- a turn ---- */
 
@@ -287,6 +53,14 @@ static const struct verb verbs[] = {
     {"purge", STORE_PURGE, sizeof(struct store_bulk), read_bulk, tell_bulk},
     {"expire", STORE_EXPIRE, sizeof(struct store_expire), read_expire, tell_expire},
     {"lock", STORE_LOCK, sizeof(struct store_lock), read_lock, tell_lock},
+    {"cancel", STORE_CANCEL, sizeof(struct store_bulk), read_bulk, tell_bulk},
+    {"deadlines", STORE_DEADLINES, sizeof(struct store_deadlines), read_nothing,
+     tell_nothing},
+    {"pause", STORE_PAUSE, sizeof(struct store_pause), read_pause, tell_nothing},
+    {"edit", STORE_EDIT, sizeof(struct store_edit), read_edit, tell_edit},
+    {"batch", STORE_BATCH, sizeof(struct store_batch), read_batch, tell_batch},
+    {"batch_cancel", STORE_BATCH_CANCEL, sizeof(struct store_batch_cancel),
+     read_batch_cancel, tell_batch_cancel},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -296,6 +70,19 @@ static const struct verb *find_verb(const char *name)
       return &verbs[i];
   check_failed(__FILE__, __LINE__, name);
 }
+
+/* Claims that those who watch were told to end, in the turn that runs. */
+static json_t *told;
+
+static void on_cancel(void *arg, int64_t id, int64_t lease, const char *reason)
+{
+  (void)arg;
+  (void)reason;
+  json_array_append_new(
+      told, json_pack("{s:I, s:I}", "id", (json_int_t)id, "lease", (json_int_t)lease));
+}
+
+static struct store_watch watch = {.cancel = on_cancel};
 
 static json_t *error_of(const struct err *err)
 {
@@ -311,6 +98,7 @@ static json_t *run_turn(const json_t *request)
   json_t *answers = json_array();
   size_t n = json_array_size(list);
   CHECK(n <= OPS_MAX);
+  told = json_array();
   for (size_t i = 0; i < n; i++) {
     const json_t *args = json_array_get(list, i);
     verb[i] = find_verb(jx_str(args, "op", "nothing"));
@@ -327,7 +115,9 @@ static json_t *run_turn(const json_t *request)
     store_op_fini(ops[i]);
   }
   arena_fini(&memory);
-  return json_pack("{s:o}", "answers", answers);
+  return json_pack("{s:o, s:o, s:I, s:I}", "answers", answers, "told", told, "due",
+                   (json_int_t)store->next_due, "deadline",
+                   (json_int_t)store->next_deadline);
 }
 
 /* ---- the other requests ---- */
@@ -343,6 +133,22 @@ static void open_it(void)
       .folder = store_folder, .relaxed = true, .fatal = on_fatal};
   if (store_open(&store, loop, store_url, &config, &last_err) < 0)
     check_failed(__FILE__, __LINE__, "the store opens");
+  store_watch(store, &watch);
+}
+
+static void close_it(void)
+{
+  store_unwatch(store, &watch);
+  close_store();
+}
+
+static char *empty_path; /* of a store without jobs; NULL: there is none yet */
+
+static void copy_file(const char *from, const char *to)
+{
+  uv_fs_t copy;
+  CHECK(uv_fs_copyfile(NULL, &copy, from, to, 0, NULL) == 0);
+  uv_fs_req_cleanup(&copy);
 }
 
 static void forget_files(void)
@@ -355,20 +161,35 @@ static void forget_files(void)
   }
 }
 
+/* Made once, and copied then: that is far quicker. */
+static void make_empty(const char *path, const json_t *request)
+{
+  open_it();
+  make_table(text_of(request, "schema"));
+  close_it();
+  CHECK(rename(path, empty_path) == 0);
+}
+
 static json_t *open_empty(const json_t *request)
 {
-  (void)request;
+  char *path = mem_printf("%s/candy.db", store_folder);
   if (store)
-    close_store();
+    close_it();
   forget_files();
+  if (!empty_path) {
+    empty_path = mem_printf("%s/empty.db", store_folder);
+    make_empty(path, request);
+  }
+  copy_file(empty_path, path);
   open_it();
+  free(path);
   return done_well();
 }
 
 static json_t *restart(const json_t *request)
 {
   (void)request;
-  close_store();
+  close_it();
   open_it();
   return done_well();
 }
@@ -397,6 +218,13 @@ static json_t *list_jobs(const json_t *request)
   return items_of(&op.op, &op.items);
 }
 
+static json_t *list_batches(const json_t *request)
+{
+  struct store_batches op = {.op.kind = STORE_BATCHES, .limit = JOBS_MAX};
+  (void)request;
+  return items_of(&op.op, &op.items);
+}
+
 static json_t *query(const json_t *request)
 {
   struct store_sql op = {
@@ -404,18 +232,13 @@ static json_t *query(const json_t *request)
   return items_of(&op.op, &op.answer);
 }
 
-static json_t *declare(const json_t *request)
-{
-  make_table(text_of(request, "sql"));
-  return done_well();
-}
-
 static const struct {
   const char *name;
   json_t *(*answer)(const json_t *request);
 } requests[] = {
-    {"open", open_empty}, {"restart", restart}, {"clock", set_clock}, {"turn", run_turn},
-    {"jobs", list_jobs},  {"query", query},     {"schema", declare},
+    {"open", open_empty},      {"restart", restart}, {"clock", set_clock},
+    {"turn", run_turn},        {"jobs", list_jobs},  {"query", query},
+    {"batches", list_batches},
 };
 
 static json_t *answer(const json_t *request)
@@ -431,12 +254,12 @@ static void obey(const char *line, size_t len)
 {
   json_t *request = jx_parse(line, len, &last_err);
   CHECK(request);
-  json_t *told = answer(request);
-  char *text = jx_dump(told, NULL);
+  json_t *answered = answer(request);
+  char *text = jx_dump(answered, NULL);
   puts(text);
   fflush(stdout);
   free(text);
-  json_decref(told);
+  json_decref(answered);
   json_decref(request);
 }
 
@@ -469,7 +292,7 @@ int main(int argc, char **argv)
        len = getline(&line, &size, stdin))
     obey(line, (size_t)len);
   if (store)
-    close_store();
+    close_it();
   free(line);
   return 0;
 }

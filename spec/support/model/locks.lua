@@ -139,6 +139,7 @@ end
 
 locks.lock = {
   weight = 16,
+  of = "locks",
   draw = function(r)
     return { verb = VERBS[r(#VERBS)], name = NAMES[r(#NAMES)], pick = r(1000),
       any = r(5) == 1, wait = ({ 0, 5000, 60000 })[r(3)],

@@ -1,43 +1,34 @@
 -- What a random walk does to the store, an entry an operation:
 --
 --   weight    how often it is drawn
---   draw(r)   its arguments, out of random numbers alone: which job is meant is a number
---             (pick), so that it still means one when operations before it are left out
+--   of        the feature that a world must have for it; nil: any world
+--   draw(r, world)   its arguments, out of random numbers alone: which job is meant is
+--             a number (pick), so that it still means one when operations before it are
+--             left out
 --   send(queue, args)   the request, made for the state of the model; nil: nothing
+--   refused(queue, request)   the code of the error that it must fail with, or nil
 --   check(queue, request, answer)   does the same to the model; returns what is wrong
 --             with the answer
 --   phase     in which order it has its turn (see store.h); `others` when not told
 --
 -- A new operation of the store is a new entry here, and what it changes in the rules of a
--- claim goes to queue.lua.
-local operations = { lock = require("spec.support.model.locks").lock }
+-- claim goes to claims.lua and limits.lua.
+local bulk = require("spec.support.model.bulk")
+local control = require("spec.support.model.control")
+local graph = require("spec.support.model.graph")
+local jobs = require("spec.support.model.jobs")
+local limits = require("spec.support.model.limits")
+local worlds = require("spec.support.model.worlds")
 
-local TYPES = { "a", "b", "once", "rare" } -- "once" must not run twice
-local QUEUES = { "default", "other" }
+local operations = {
+  lock = require("spec.support.model.locks").lock,
+  claim = require("spec.support.model.claims").claim,
+  cancel = control.cancel, deadlines = control.deadlines,
+  pause = control.pause, edit = control.edit,
+}
 
 local function one_of(r, list)
   return list[r(#list)]
-end
-
-local function draw_jobs(r, max)
-  local jobs = {}
-  for i = 1, r(max) do
-    jobs[i] = { type = one_of(r, TYPES), queue = one_of(r, QUEUES),
-      priority = one_of(r, { 0, 0, 0, -1, 1 }), delay = one_of(r, { 0, 0, 0, 50, 2000 }) }
-  end
-  return jobs
-end
-
-local function add_jobs(queue, jobs, ids)
-  if #ids ~= #jobs then
-    return ("%d ids for %d jobs"):format(#ids, #jobs)
-  end
-  for i, job in ipairs(jobs) do
-    if queue.jobs[ids[i]] then
-      return "an id is given twice"
-    end
-    queue:add(ids[i], job)
-  end
 end
 
 local function expect(what, have, want)
@@ -50,137 +41,144 @@ end
 
 operations.enqueue = {
   weight = 20,
-  draw = function(r)
-    return { jobs = draw_jobs(r, 4) }
+  draw = function(r, world)
+    return { jobs = jobs.draw(r, world, 4) }
   end,
-  send = function(_, args)
-    return { jobs = args.jobs }
+  send = function(queue, args)
+    return { jobs = jobs.ask(queue, args.jobs) }
+  end,
+  refused = function(queue, request)
+    return jobs.refused(queue, request.jobs)
   end,
   check = function(queue, request, answer)
-    return add_jobs(queue, request.jobs, answer.ids)
+    return jobs.add(queue, request.jobs, answer.ids, answer.duplicates)
   end,
 }
 
--- ---- claims ----
-
-local function check_taken(queue, job, taken)
-  return expect("the lease", taken.lease, job.lease + 1)
-    or expect("retry_count", taken.retry_count, job.retry_count)
-    or expect("rescues", taken.rescues, job.rescues)
-    or expect("priority", taken.priority, job.priority)
-    or expect("the type", taken.type, job.type)
-    or expect("the queue", taken.queue, job.queue)
-    or expect("the checkpoint", type(taken.checkpoint) == "string" and taken.checkpoint
-      or nil, job.checkpoint)
-    or queue:start(job)
-end
-
--- Of each queue its first ones, in order. `given` counts them.
-local function check_order(queue, queues, answer, given)
-  for _, taken in ipairs(answer.jobs) do
-    local name = taken.queue
-    given[name] = (given[name] or 0) + 1
-    local job = (queues[name] or {})[given[name]]
-    local wrong = not job and "a job that may not be claimed"
-      or expect("the next of " .. name, taken.id, job.id)
-      or check_taken(queue, job, taken)
-    if wrong then
-      return wrong
+-- Each event has a type of its own, by which what follows is told from others.
+local function draw_followers(r)
+  local followers = {}
+  for _, event in ipairs({ "success", "complete", "death" }) do
+    if r(2) == 1 then
+      followers[event] = { type = event, delay = one_of(r, { 0, 0, 50 }) }
     end
   end
+  return followers
 end
 
--- Each queue gets its share. Those count too whose jobs nobody can run.
-local function check_shares(waiting, queues, request, given)
-  local n = 0
-  for _ in pairs(waiting) do
-    n = n + 1
-  end
-  for name, list in pairs(queues) do
-    local share = math.floor(request.max / n)
-    if (given[name] or 0) < math.min(share, #list) then
-      return ("queue %s gets %d of its share of %d"):format(name, given[name] or 0, share)
+operations.batch = {
+  of = "graph",
+  weight = 8,
+  draw = function(r, world)
+    local list = r(10) == 1 and {} or jobs.draw(r, world, 4)
+    for _, job in ipairs(list) do
+      job.joins, job.unique = nil, nil
     end
-  end
-end
-
-local function check_more(queue, total, request, answer)
-  if total > request.max and not answer.more then
-    return "more is false, but jobs were left behind"
-  end
-  if answer.more and not queue:in_state("available")[1] then
-    return "more is true, but none is left"
-  end
-end
-
-operations.claim = {
-  weight = 22,
-  phase = "claims",
-  draw = function(r)
-    return { max = r(5) }
+    return { jobs = list, followers = draw_followers(r),
+      at_most = one_of(r, { 0, 0, 1, 2 }) }
   end,
-  send = function(_, args)
-    return { max = args.max }
+  send = function(queue, args)
+    return { jobs = jobs.ask(queue, args.jobs), followers = args.followers,
+      at_most = args.at_most }
+  end,
+  refused = function(queue, request)
+    return jobs.refused(queue, request.jobs)
   end,
   check = function(queue, request, answer)
-    if not queue.types then
-      return expect("jobs claimed without types", #answer.jobs, 0)
-    end
-    queue:bring_due()
-    local waiting, given = {}, {}
-    for _, job in ipairs(queue:in_state("available")) do
-      waiting[job.queue] = true
-    end
-    local queues, total = queue:claimable()
-    return expect("jobs claimed", #answer.jobs, math.min(total, request.max))
-      or check_order(queue, queues, answer, given)
-      or check_shares(waiting, queues, request, given)
-      or check_more(queue, total, request, answer)
+    local batch = graph.new_batch(queue, request)
+    batch.id = answer.id
+    queue.batches[answer.id] = batch
+    return jobs.add(queue, request.jobs, answer.ids, nil, batch)
+  end,
+}
+
+operations.batch_cancel = {
+  of = "graph",
+  weight = 3,
+  draw = function(r)
+    return { pick = r(1000) }
+  end,
+  send = function(queue, args)
+    return { id = jobs.pick_batch(queue, args.pick) or 1 }
+  end,
+  check = function(queue, request, answer)
+    local batch = queue.batches[request.id]
+    return expect("found", answer.found, batch ~= nil)
+      or batch and expect("running", answer.running, graph.cancel_batch(queue, batch))
+      or nil
   end,
 }
 
 -- ---- the ends of attempts ----
 
-local function broken(queue, job)
-  queue:schedule(job, "retryable", 0)
-  job.retry_count = job.retry_count + 1
+local function come_again(queue, job, state, delay)
+  queue:schedule(job, state, delay, limits.in_line(queue, job))
+end
+
+local function note_effect(queue, job, request)
+  if #request.writes > 0 then
+    queue.effects[#queue.effects + 1] = { id = job.id, lease = job.lease }
+  end
 end
 
 local ENDS = {
   ok = function(queue, job, request, answer)
-    job.state, job.finished_at = "completed", queue.now
-    if #request.writes > 0 then
-      queue.effects[#queue.effects + 1] = { id = job.id, lease = job.lease }
-    end
-    return add_jobs(queue, request.children, answer.children)
+    queue:finish(job, "completed")
+    note_effect(queue, job, request)
+    return jobs.add(queue, request.children, answer.children, answer.duplicates)
   end,
   retry = function(queue, job, request)
-    broken(queue, job)
-    job.run_at = queue.now + request.delay
+    job.retry_count = job.retry_count + 1
+    come_again(queue, job, "retryable", request.delay)
   end,
   fail = function(queue, job)
-    queue:bury(job)
+    queue:finish(job, "dead")
   end,
   snooze = function(queue, job, request)
-    queue:schedule(job, "scheduled", request.delay)
+    come_again(queue, job, "scheduled", request.delay)
   end,
-  release = function(_, job)
-    job.state = "available"
+  release = function(queue, job)
+    queue:put_back(job)
   end,
-  rescue = function(_, job)
-    job.state, job.rescues = "available", job.rescues + 1
+  rescue = function(queue, job)
+    queue:put_back(job)
+    job.rescues = job.rescues + 1
+  end,
+  fan_out = function(queue, job, request, answer)
+    local batch = graph.fan_out(queue, job, request.fan)
+    note_effect(queue, job, request)
+    return jobs.add(queue, request.fan.jobs, answer.fan, nil, batch)
+      or jobs.add(queue, request.children, answer.children, answer.duplicates)
   end,
 }
+
+-- What was done is done; all else ends a job that was told to.
+local function end_attempt(queue, job, request, answer)
+  if request.outcome == "release" then
+    limits.undo_start(queue, job)
+  end
+  if job.asked and request.outcome ~= "ok" then
+    queue:finish(job, job.asked)
+  else
+    job.asked = nil
+    local wrong = ENDS[request.outcome](queue, job, request, answer)
+    if wrong then
+      return wrong
+    end
+  end
+  return expect("became", answer.became, job.state)
+end
 
 local OUTCOMES = { "ok", "ok", "ok", "retry", "retry", "fail", "snooze", "release",
   "rescue" }
 
 -- One that runs (or any, when none does), with its lease or one beside it.
 local function pick_claim(queue, args)
-  local running = queue:in_state("running")
-  local list = (args.wrong_job or not running[1]) and queue:select() or running
-  local job = list[args.pick % math.max(#list, 1) + 1]
-  return job and { id = job.id, lease = job.lease + args.lease_off }
+  local function runs(job)
+    return job.state == "running"
+  end
+  local job = not args.wrong_job and queue:pick(args.pick, runs) or queue:pick(args.pick)
+  return job and { id = job.id, lease = job.lease + args.lease_off }, job
 end
 
 local WRITES = {
@@ -193,11 +191,37 @@ local function draw_claim(r)
     lease_off = one_of(r, { 0, 0, 0, 0, 0, 0, -1, 1 }) }
 end
 
-local function draw_effects(r, args)
-  if args.outcome == "ok" then
-    args.write = one_of(r, { "none", "none", "good", "bad" })
-    args.children = r(4) == 1 and draw_jobs(r, 2) or {}
+local function draw_fan(r, world)
+  local list = r(10) == 1 and {} or jobs.draw(r, world, 3)
+  for _, job in ipairs(list) do
+    job.joins, job.unique = nil, nil
   end
+  return { jobs = list, at_most = one_of(r, { 0, 0, 1, 2 }), fail_on_death = r(2) == 1 }
+end
+
+local function draw_effects(r, world, args)
+  if world.graph and r(5) == 1 then
+    args.outcome, args.fan = "fan_out", draw_fan(r, world)
+  end
+  if args.outcome == "ok" or args.fan then
+    args.write = one_of(r, { "none", "none", "good", "bad" })
+    args.children = r(4) == 1 and jobs.draw(r, world, 2) or {}
+  end
+end
+
+local function ask_fan(queue, fan)
+  return fan and { jobs = jobs.ask(queue, fan.jobs), at_most = fan.at_most,
+    fail_on_death = fan.fail_on_death }
+end
+
+-- The code of an effect that fails, so that nothing of the finish happens. Of one that
+-- was told to end only a completion has effects.
+local function refusal(queue, job, request)
+  if job.asked and request.outcome ~= "ok" then
+    return nil
+  end
+  return request.fan and jobs.refused(queue, request.fan.jobs, true)
+    or request.bad_write and "sql_error" or jobs.refused(queue, request.children)
 end
 
 operations.finish = {
@@ -205,33 +229,38 @@ operations.finish = {
   phase = function(request)
     return #request.writes > 0 and "scripts" or "finishes"
   end,
-  draw = function(r)
+  draw = function(r, world)
     local args = draw_claim(r)
     args.outcome = one_of(r, OUTCOMES)
     args.delay = one_of(r, { 0, 0, 100, 3000 })
-    draw_effects(r, args)
+    draw_effects(r, world, args)
     return args
   end,
   send = function(queue, args)
-    local request = pick_claim(queue, args)
+    local request, job = pick_claim(queue, args)
     if not request then
       return nil
     end
     request.outcome, request.delay = args.outcome, args.delay
-    request.children, request.writes = args.children or {}, {}
+    request.children, request.writes = jobs.ask(queue, args.children or {}, job), {}
+    request.fan = ask_fan(queue, args.fan)
     local write = WRITES[args.write]
     request.writes[1] = write and write:format(request.id, request.lease)
-    request.refused = args.write == "bad"
+    request.bad_write = args.write == "bad"
     return request
   end,
   check = function(queue, request, answer)
     local job = queue:held(request.id, request.lease)
-    local verdict = not job and "stale" or request.refused and "refused" or "done"
-    local wrong = expect("the verdict", answer.verdict, verdict)
-    if wrong or verdict ~= "done" then
-      return wrong
+    if not job then
+      return expect("the verdict", answer.verdict, "stale")
     end
-    return ENDS[request.outcome](queue, job, request, answer)
+    local code = refusal(queue, job, request)
+    if code then
+      return expect("the verdict", answer.verdict, "refused")
+        or expect("the error", answer.error, code)
+    end
+    return expect("the verdict", answer.verdict, "done")
+      or end_attempt(queue, job, request, answer)
   end,
 }
 
@@ -263,23 +292,20 @@ operations.progress = {
 
 operations.types = {
   weight = 6,
-  draw = function(r)
-    local types = {}
-    for i, name in ipairs(TYPES) do
-      if i < 4 and r(10) > 1 or r(3) == 1 then
-        types[#types + 1] = { name = name, once = name == "once" }
-      end
-    end
-    return { types = types }
-  end,
+  draw = worlds.draw_types,
   send = function(_, args)
-    return { types = args.types }
+    return { types = args.types, queues = args.queues, lines = args.lines or {} }
   end,
   check = function(queue, request)
+    local before = queue.types or queue.types_before or {}
     queue.types = {}
     for _, type in ipairs(request.types) do
+      if not before[type.name] then
+        queue:bring_back(type.name)
+      end
       queue.types[type.name] = type.once and "once" or "again"
     end
+    limits.set(queue, request)
   end,
 }
 
@@ -292,70 +318,48 @@ operations.recover = {
     return {}
   end,
   check = function(queue, _, answer)
-    local released, lost = queue:recover()
-    return expect("released", answer.released, released)
-      or expect("lost", answer.lost, lost)
+    local n = queue:recover()
+    return expect("released", answer.released, n.released)
+      or expect("lost", answer.lost, n.lost)
+      or expect("cancelled", answer.cancelled, n.cancelled)
   end,
 }
 
--- By id, or everything that is in the states.
-local function send_bulk(queue, args)
-  local request = { max = args.max, states = args.states }
-  if args.pick then
-    local list = queue:select()
-    local job = list[args.pick % math.max(#list, 1) + 1]
-    request.ids = { job and job.id or 1 }
-  end
-  return request
-end
-
-local function fits(queue, request, allowed)
-  local list, left = {}, request.max
-  local states, id = {}, request.ids and request.ids[1]
-  for _, state in ipairs(request.states) do
-    states[state] = true
-  end
-  for _, job in ipairs(queue:select()) do
-    if left > 0 and allowed[job.state] and (not request.states[1] or states[job.state])
-      and (not id or job.id == id) then
-      list[#list + 1], left = job, left - 1
+operations.requeue = bulk.operation({
+  weight = 3,
+  states = { {}, { "dead" }, { "completed" }, { "cancelled" } },
+  allowed = function(request)
+    return { dead = true, cancelled = (request.ids or request.states[1]) ~= nil }
+  end,
+  act = function(queue, list)
+    for _, job in ipairs(list) do
+      queue:requeue(job)
     end
-  end
-  return list
-end
+  end,
+})
 
-local function bulk(states, allowed, act)
-  return {
-    weight = 3,
-    draw = function(r)
-      return { max = r(4), pick = r(3) == 1 and r(1000) or nil,
-        states = one_of(r, states) }
-    end,
-    send = send_bulk,
-    check = function(queue, request, answer)
-      local list = fits(queue, request, allowed)
-      for _, job in ipairs(list) do
-        act(queue, job)
+operations.purge = bulk.operation({
+  weight = 3,
+  states = { {}, { "dead" }, { "completed" }, { "running", "completed" } },
+  allowed = function()
+    return { dead = true, completed = true, cancelled = true }
+  end,
+  act = function(queue, list)
+    local kept = 0
+    for _, job in ipairs(list) do
+      if graph.is_kept(queue, job) then
+        kept = kept + 1
+      else
+        queue:forget(job)
       end
-      return expect("count", answer.count, #list)
-    end,
-  }
-end
-
-operations.requeue = bulk({ {}, { "dead" }, { "completed" } }, { dead = true },
-  function(queue, job)
-    job.state, job.place = "available", queue:place()
-    job.retry_count, job.rescues = 0, 0
-  end)
-
-operations.purge = bulk({ {}, { "dead" }, { "completed" }, { "running", "completed" } },
-  { dead = true, completed = true, cancelled = true },
-  function(queue, job)
-    queue.jobs[job.id] = nil
-  end)
+    end
+    return nil, kept
+  end,
+})
 
 operations.expire = {
   weight = 2,
+  of = "expires",
   draw = function(r)
     return { completed = one_of(r, { 0, 500, 5000 }),
       dead = one_of(r, { 0, 2000, 60000 }) }
@@ -370,7 +374,8 @@ operations.expire = {
     end)) do
       local age = job.state == "dead" and request.dead or request.completed
       if job.finished_at < queue.now - age then
-        queue.jobs[job.id], count = nil, count + 1
+        queue:forget(job)
+        count = count + 1
       end
     end
     return expect("count", answer.count, count)

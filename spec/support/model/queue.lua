@@ -1,38 +1,110 @@
 -- The queue as it should be, in plain Lua: what a store is held against. It knows nothing
 -- of tables, turns of a thread or files, only jobs in their places.
 --
--- Operations change it and say what their answer must be (operations.lua). Whatever the
--- promises of host/store/store.h leave open is left open here: in which turn queues come,
--- and the state that is told of a job whose time has come and that no claim has met yet.
+-- Operations change it and say what their answer must be (operations.lua and others).
+-- What waits for the end of a job is in graph.lua, limits and order are in limits.lua.
+-- Whatever the promises of host/store/store.h leave open is left open here: in which turn
+-- queues come, and the state that is told of a job whose time has come and that no claim
+-- has met.
+local limits = require("spec.support.model.limits")
+
 local Queue = {}
 Queue.__index = Queue
 
 local FINISHED = { completed = true, dead = true, cancelled = true }
+local WAITING = { scheduled = true, available = true, retryable = true, pending = true }
 
 function Queue.new(now)
-  return setmetatable({ now = now, jobs = {}, count = 0, places = 0, effects = {},
-    locks = {} }, Queue)
+  return setmetatable({ now = now, jobs = {}, count = 0, places = 0, epoch = 0,
+    entered = 0, restarted_at = 0, effects = {}, locks = {}, rules = {}, policies = {},
+    starts = {},
+    paused = { queue = {}, type = {} }, uniques = {}, batches = {}, fans = {}, todo = {},
+    tallies = {}, told = {}, strangers = 0 }, Queue)
 end
 
 -- ---- jobs ----
 
---- A number behind all others: places in the queue are given in this order.
-function Queue:place()
+--- Behind all others that are there: in the order of its priority, of its time where
+--- waits count (ageing), and then of its arrival.
+function Queue:place(job)
   self.places = self.places + 1
-  return self.places
+  local ageing = limits.ageing(self, job)
+  job.rank = { job.priority, 0, self.places }
+  if limits.in_line(self, job) then
+    job.rank[1] = 0
+  end
+  if ageing then
+    job.rank = { 0, self.now + job.priority * ageing, self.places }
+  end
+  job.epoch = self.epoch
 end
 
+--- A job that comes into the queue, available. Its id may not be known yet.
 function Queue:add(id, new)
+  if not id then
+    self.strangers = self.strangers + 1
+    id = "?" .. self.strangers
+  end
   assert(not self.jobs[id], "an id is given once")
   self.count = self.count + 1
-  local delay = new.delay or 0
-  local job = { id = id, nth = self.count, type = new.type, queue = new.queue,
-    priority = new.priority, lease = 0, retry_count = 0, rescues = 0,
-    place = self:place(), created_at = self.now }
-  job.state = delay > 0 and "scheduled" or "available"
-  job.run_at = delay > 0 and self.now + delay or nil
+  local job = { id = id, nth = self.count, lease = 0, retry_count = 0, rescues = 0,
+    created_at = self.now, unmet = 0, after = {}, queue = "default", priority = 0,
+    payload = "{}", delay = 0 }
+  for name, value in pairs(new) do
+    job[name] = name ~= "after" and value or job[name]
+  end
+  job.deadline = new.deadline and self.now + new.deadline
+  self:place(job)
   self.jobs[id] = job
+  self:let_in(job)
   return job
+end
+
+local function enter(queue, job)
+  queue.entered = queue.entered + 1
+  job.entered = queue.entered
+end
+
+--- Jobs of a type that were set aside come back: others may have passed them.
+function Queue:bring_back(type)
+  for _, job in ipairs(self:in_state("available")) do
+    if job.type == type then
+      enter(self, job)
+      job.was_aside = true
+    end
+  end
+end
+
+--- To its place, or to wait for its time first.
+function Queue:let_in(job)
+  job.state, job.run_at = "available", nil
+  enter(self, job)
+  if job.delay > 0 then
+    self:schedule(job, "scheduled", job.delay)
+  end
+  job.delay = 0
+end
+
+--- A job that the store made by itself is known by what it follows.
+function Queue:adopt(id, batch, type)
+  for i = 1, self.strangers do
+    local job = self.jobs["?" .. i]
+    if job and job.follows == batch and job.type == type then
+      self.jobs[job.id], self.jobs[id] = nil, job
+      job.id = id
+      return job
+    end
+  end
+end
+
+--- Whether there are such that are not known yet.
+function Queue:has_strangers()
+  for i = 1, self.strangers do
+    if self.jobs["?" .. i] then
+      return true
+    end
+  end
+  return false
 end
 
 --- All jobs that `fits` (or all), oldest first.
@@ -55,25 +127,79 @@ function Queue:in_state(state)
   end)
 end
 
+--- One of all jobs, or nil.
+function Queue:pick(pick, fits)
+  local list = self:select(function(job)
+    return type(job.id) == "number" and (not fits or fits(job))
+  end)
+  return list[pick % math.max(#list, 1) + 1]
+end
+
 --- The job when this claim holds it.
 function Queue:held(id, lease)
   local job = self.jobs[id]
   return job and job.state == "running" and job.lease == lease and job or nil
 end
 
-function Queue:schedule(job, state, delay)
-  job.state, job.run_at = state, self.now + delay
+--- To come again at that time, behind those that are there then. In strict order it keeps
+--- its place, and others wait for it.
+function Queue:schedule(job, state, delay, keeps_place)
+  job.state, job.run_at, job.kept = state, self.now + delay, nil
+  job.keeps_place = keeps_place
 end
 
-function Queue:bury(job)
-  job.state, job.finished_at = "dead", self.now
+function Queue:finish(job, state)
+  job.state, job.finished_at, job.run_at = state, self.now, nil
+  job.asked, job.kept, job.keeps_place = nil, nil, nil
+  self:over(job)
+end
+
+--- Ends one that waits. No claim of before can end it a second time.
+function Queue:end_waiting(job, state)
+  job.lease, job.after, job.unmet = job.lease + 1, {}, 0
+  self:finish(job, state)
+end
+
+--- Is to end: at once when it waits; one that runs is told, once.
+function Queue:ask_end(job, state)
+  if WAITING[job.state] then
+    self:end_waiting(job, state)
+  elseif job.state == "running" and not job.asked then
+    job.asked = state
+    self.told[#self.told + 1] = { id = job.id, lease = job.lease }
+  end
+end
+
+--- Comes back by hand.
+function Queue:requeue(job)
+  local is_held = self:back(job)
+  job.state, job.finished_at, job.deadline = "available", nil, nil
+  job.retry_count, job.rescues, job.delay = 0, 0, 0
+  self:place(job)
+  self:let_in(job)
+  if is_held then
+    self:hold(job)
+  end
+end
+
+function Queue:forget(job)
+  self.jobs[job.id] = nil
+  for hash, same in pairs(self.uniques) do
+    if same.id == job.id then
+      self.uniques[hash] = nil
+    end
+  end
 end
 
 function Queue.is_finished(_, job)
   return FINISHED[job.state] == true
 end
 
--- ---- claims ----
+function Queue.waits(_, job)
+  return WAITING[job.state] == true
+end
+
+-- ---- times ----
 
 local function is_due(job, now)
   return (job.state == "scheduled" or job.state == "retryable") and job.run_at <= now
@@ -91,60 +217,92 @@ function Queue:bring_due()
     return a.nth < b.nth
   end)
   for _, job in ipairs(due) do
-    job.state, job.place, job.run_at = "available", self:place(), nil
+    if not job.keeps_place then
+      self:place(job)
+    end
+    self:let_in(job)
   end
 end
 
-local function comes_first(a, b)
-  if a.priority ~= b.priority then
-    return a.priority < b.priority
+--- Deadlines that have passed.
+function Queue:pass_deadlines()
+  for _, job in ipairs(self:select(function(j)
+    return j.deadline and j.deadline <= self.now
+  end)) do
+    job.deadline = nil
+    self:ask_end(job, "dead")
   end
-  return a.place < b.place
 end
 
---- What a claim may take now: by queue, in the order in which it must go.
-function Queue:claimable()
-  local queues, total = {}, 0
-  for _, job in ipairs(self:in_state("available")) do
-    if self.types and self.types[job.type] then
-      local list = queues[job.queue] or {}
-      queues[job.queue] = list
-      list[#list + 1] = job
-      total = total + 1
+-- ---- claims ----
+
+--- Whether it may be claimed, for all that has to do with no other job.
+function Queue:is_claimable(job)
+  return job.state == "available" and self.types and self.types[job.type] ~= nil
+    and not self.paused.queue[job.queue] and not self.paused.type[job.type]
+end
+
+function Queue.comes_first(a, b)
+  for i, part in ipairs(a.rank) do
+    if part ~= b.rank[i] then
+      return part < b.rank[i]
     end
   end
-  for _, list in pairs(queues) do
-    table.sort(list, comes_first)
-  end
-  return queues, total
+  return false
 end
 
 function Queue:start(job)
-  job.state, job.lease = "running", job.lease + 1
+  job.state, job.lease, job.was_aside = "running", job.lease + 1, nil
+  job.kept, job.keeps_place = nil, nil
   job.once = self.types[job.type] == "once"
+  limits.note_start(self, job)
+end
+
+--- It has no turn for slots any more.
+function Queue.give_up(_, job)
+  job.kept, job.keeps_place = nil, nil
+end
+
+--- Back to its place, with its turn for the slots that it had.
+function Queue:put_back(job)
+  job.state, job.kept = "available", self.epoch
+end
+
+--- A claim comes: those that it may meet and may not take have given up their turn.
+function Queue:doubt_turns()
+  for _, job in ipairs(self:in_state("available")) do
+    if job.kept and (not self:is_claimable(job) or limits.is_late(self, job)) then
+      job.kept = -1
+    end
+  end
 end
 
 -- ---- the story of a host ----
 
---- What ran goes back to its place; what must not run twice is dead.
+--- What ran goes back to its place; what must not run twice is dead, and what was told to
+--- end has ended.
 function Queue:recover()
-  local released, lost = 0, 0
+  local n = { released = 0, lost = 0, cancelled = 0 }
   self.locks = {}
   for _, job in ipairs(self:in_state("running")) do
-    if job.once then
-      self:bury(job)
-      lost = lost + 1
+    if job.asked then
+      self:finish(job, job.asked)
+      n.cancelled = n.cancelled + 1
+    elseif job.once then
+      self:finish(job, "dead")
+      n.lost = n.lost + 1
     else
-      job.state = "available"
-      released = released + 1
+      self:put_back(job)
+      n.released = n.released + 1
     end
   end
-  return released, lost
+  return n
 end
 
 --- A host that starts has named no types yet.
 function Queue:restart()
-  self.types = nil
+  self.types_before, self.types = self.types or self.types_before, nil
+  self.restarted_at = self.entered
 end
 
 -- ---- what the store shows ----
@@ -156,6 +314,10 @@ local function differs(self, job, item)
     priority = item.priority, retry_count = item.retry_count, rescues = item.rescues }
   if is_due(job, self.now) and item.state == "available" then
     shown.state = job.state
+  end
+  if limits.in_line(self, job) or job.was_in_line then
+    job.was_in_line = true -- priorities count for nothing there
+    shown.priority = job.priority
   end
   for _, column in ipairs(COLUMNS) do
     if shown[column] ~= job[column] then
@@ -169,12 +331,17 @@ local function differs(self, job, item)
   end
 end
 
+--- The job that an answer tells of, by now known by its id.
+function Queue:find(id, batch, type)
+  return self.jobs[id] or batch and self:adopt(id, batch, type)
+end
+
 --- Compares all jobs with a list of the store's; returns what is wrong.
 function Queue:compare(items)
   local seen = {}
   for _, item in ipairs(items) do
     local id = tonumber(item.id)
-    local job = self.jobs[id]
+    local job = self:find(id, tonumber(item.batch_id), item.type)
     if not job then
       return "there is a job that should not be: " .. item.id
     end
@@ -187,6 +354,22 @@ function Queue:compare(items)
   for _, job in ipairs(self:select()) do
     if not seen[job.id] then
       return ("job %d is lost: it should be %s"):format(job.nth, job.state)
+    end
+  end
+end
+
+local function is_late(told, time)
+  return time ~= nil and (told == 0 or told > time)
+end
+
+--- When the store says that there is something to do: not too late for any job.
+function Queue:check_due(due, deadline)
+  for _, job in ipairs(self:select()) do
+    if WAITING[job.state] and is_late(due, job.run_at) then
+      return ("job %d: next_due passes it over"):format(job.nth)
+    end
+    if not FINISHED[job.state] and is_late(deadline, job.deadline) then
+      return ("job %d: next_deadline passes it over"):format(job.nth)
     end
   end
 end

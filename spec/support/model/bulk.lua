@@ -1,0 +1,53 @@
+-- Operations over many jobs by filter, for the model of the queue: what they have in
+-- common.
+local bulk = {}
+
+-- By id, or everything that is in the states.
+local function send(queue, args)
+  local request = { max = args.max, states = args.states }
+  if args.pick then
+    local job = queue:pick(args.pick)
+    request.ids = { job and job.id or 1 }
+  end
+  return request
+end
+
+local function select(queue, request, allowed)
+  local list, left = {}, request.max
+  local states, id = {}, request.ids and request.ids[1]
+  for _, state in ipairs(request.states) do
+    states[state] = true
+  end
+  for _, job in ipairs(queue:select()) do
+    if left > 0 and allowed[job.state] and (not request.states[1] or states[job.state])
+      and (not id or job.id == id) then
+      list[#list + 1], left = job, left - 1
+    end
+  end
+  return list
+end
+
+--- `what`: of, weight, states (lists to draw from), allowed(request) (states that it
+--- concerns at all), act(queue, jobs, answer) (returns what is wrong, and how many jobs
+--- are left alone all the same).
+function bulk.operation(what)
+  return {
+    of = what.of,
+    weight = what.weight,
+    draw = function(r)
+      return { max = r(4), pick = r(3) == 1 and r(1000) or nil,
+        states = what.states[r(#what.states)] }
+    end,
+    send = send,
+    check = function(queue, request, answer)
+      local list = select(queue, request, what.allowed(request))
+      local wrong, left = what.act(queue, list, answer)
+      local count = #list - (left or 0)
+      if wrong or answer.count ~= count then
+        return wrong or ("count is %s, not %d"):format(tostring(answer.count), count)
+      end
+    end,
+  }
+end
+
+return bulk
