@@ -243,17 +243,12 @@ static int flag_of(const struct sqlite_types *types, int64_t type)
 }
 
 /* Returns 1 when it may run, 0 when it went to wait for a slot, or -1. */
-static int pass_gates(struct claiming *k, sqlite3_stmt *s, struct sqlite_place *p,
-                      struct err *err)
+static int pass_gates(struct claiming *k, const struct sqlite_subject *job,
+                      struct sqlite_place *p, struct err *err)
 {
-  struct sqlite_subject job = {
-      .type = sqlite3_column_int64(s, TYPE),
-      .queue = p->queue,
-      .key = sqlite__text(s, KEY),
-  };
   struct sqlite_gate_id shut;
-  if (!sqlite__has_policy(k->w, job.type, job.queue) ||
-      sqlite__pass_gates(k->w, &job, p, &shut))
+  if (!sqlite__has_policy(k->w, job->type, job->queue) ||
+      sqlite__pass_gates(k->w, job, p, &shut))
     return 1;
   k->shut++;
   return sqlite__block(k->w, &shut, p, err);
@@ -272,16 +267,20 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
       .rescues = sqlite3_column_int64(s, 6),
       .held = sqlite3_column_int64(s, 7),
   };
-  int64_t type = sqlite3_column_int64(s, TYPE);
-  int flag = flag_of(k->w->memory.types, type);
+  struct sqlite_subject job = {
+      .type = sqlite3_column_int64(s, TYPE),
+      .queue = k->queue,
+      .key = sqlite__text(s, KEY),
+  };
+  int flag = flag_of(k->w->memory.types, job.type);
   note_run(k, &p);
   if (sqlite__leave_ready(k->w, &p, err) < 0)
     return -1;
   if (flag == TYPE_UNKNOWN)
-    return set_aside(k, &p, GATE_TYPE, type, err);
-  if (sqlite__is_paused(k->w, type))
-    return set_aside(k, &p, GATE_PAUSED, type, err);
-  int may_run = pass_gates(k, s, &p, err);
+    return set_aside(k, &p, GATE_TYPE, job.type, err);
+  if (sqlite__is_paused(k->w, job.type) && !sqlite__rests_in_line(k->w, &job, &p))
+    return set_aside(k, &p, GATE_PAUSED, job.type, err);
+  int may_run = pass_gates(k, &job, &p, err);
   if (may_run <= 0)
     return may_run;
   if (start_running(k, s, &p, flag == TYPE_ONCE, err) < 0)

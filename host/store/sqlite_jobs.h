@@ -181,6 +181,13 @@ bool sqlite__has_policy(const struct sqlite_writer *w, int64_t type, int64_t que
 bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
                         struct sqlite_place *p, struct sqlite_gate_id *shut);
 
+/* Whether a ready job whose task rests is to pass its gates all the same: it waits in its
+ * line of strict order, and keeps its turn in it. The line is opened when the task goes
+ * on. */
+bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
+                           const struct sqlite_place *p);
+void sqlite__open_lines(struct sqlite_writer *w, int64_t type);
+
 /* How many of this queue may begin now. */
 int64_t sqlite__queue_room(struct sqlite_writer *w, int64_t queue);
 

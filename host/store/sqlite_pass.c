@@ -84,6 +84,38 @@ int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subje
   return kept_of(&gates, HELD_ALL);
 }
 
+/* ---- tasks that rest ---- */
+
+/* Of a key in strict order all jobs are of one task: while that rests, they stay in line.
+ */
+static bool line_rests(const struct sqlite_writer *w, const struct sqlite_gate *g)
+{
+  return g->kind == GATE_TASK_KEY_ORDER && sqlite__is_paused(w, g->scope);
+}
+
+/* Not where it would keep others from a slot of their queue meanwhile. */
+bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
+                           const struct sqlite_place *p)
+{
+  struct sqlite_gates_of gates;
+  if (!sqlite__has_policy(w, s->type, s->queue))
+    return false;
+  sqlite__find_gates(w, s, &gates);
+  const struct sqlite_gate *own = gates.at[HELD_TASK_KEY], *queue = gates.at[HELD_QUEUE];
+  if (!own || !line_rests(w, own) || (queue && queue->rule->strict))
+    return false;
+  return p->held >= HELD_TASK_KEY || !gates.at[HELD_QUEUE_KEY];
+}
+
+void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
+{
+  const struct sqlite_gates *gates = w->memory.gates;
+  for (size_t i = 0; gates && i < gates->slots_n; i++)
+    for (struct sqlite_gate *g = gates->slots[i]; g; g = g->next)
+      if (g->kind == GATE_TASK_KEY_ORDER && g->scope == type && g->state.waited_for)
+        sqlite__gate_opens(w, g, w->now);
+}
+
 /* ---- calling those who wait ---- */
 
 /* One whose queue rests is let out of the line without a slot, and meets the gate again
@@ -119,6 +151,8 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
 static int call(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
 {
   int rc = 1, n = 0;
+  if (line_rests(w, g))
+    return 0;
   for (; n < CALL_STEP && rc > 0 && g->state.waited_for; n++)
     rc = sqlite__gate_admits(w, g, true) ? call_first(w, g, err) : 0;
   if (g->state.waited_for)
@@ -158,7 +192,7 @@ static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gate
       continue;
     bool has_slot = sqlite__has_slot(g, level, held);
     bool is_late = g->state.waited_for && !has_slot;
-    if (is_late || !sqlite__gate_admits(w, g, has_slot))
+    if (is_late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot))
       return level;
   }
   return 0;

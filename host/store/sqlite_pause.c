@@ -1,6 +1,6 @@
 /* Queues and types that rest. Claims pass a paused queue by, and its jobs stay where they
  * are. Jobs of a paused type are in the way of others: each is met once, and set behind a
- * gate until the type goes on.
+ * gate until the type goes on; in strict order that is the one of their own line.
  *
  * What rests is in candy_pause; claims go by flags in memory, which are read again after
  * whatever may have changed the table.
@@ -136,10 +136,13 @@ static int bring_back(struct sqlite_writer *w, int64_t type, struct err *err)
 
 static int go_on(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
 {
-  return sqlite__run(&w->conn, SQL_PAUSE_DROP,
-                     ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err) < 0
-             ? -1
-             : 0;
+  int64_t name = sqlite__name_id(&w->conn, &w->names, kind_of(pause), pause->name, err);
+  if (name < 0 ||
+      sqlite__run(&w->conn, SQL_PAUSE_DROP,
+                  ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err) < 0)
+    return -1;
+  sqlite__open_lines(w, name);
+  return 0;
 }
 
 static int audit(struct sqlite_writer *w, const struct store_pause *pause,

@@ -260,6 +260,10 @@ static int count_by(struct sqlite_writer *w, struct sqlite_policies *policies,
                     struct err *err)
 {
   struct sqlite_gates *before = w->memory.gates;
+  if (sqlite__gates_save(w, err) < 0) { /* starts are counted from their rows */
+    sqlite__policies_free(&policies);
+    return -1;
+  }
   w->memory.gates = policies ? sqlite__gates_new(policies) : NULL;
   if (policies && count_all(w, err) < 0) {
     sqlite__gates_free(&w->memory.gates);

@@ -271,6 +271,8 @@ static const struct {
     CASE(a_job_that_comes_back_to_a_rate),
     CASE(a_job_that_comes_back_to_the_rate_of_its_key),
     CASE(a_task_that_rests_again_at_once),
+    CASE(order_over_a_pause),
+    CASE(a_start_taken_back_at_a_recovery),
     CASE(children_stay_for_their_parent),
     CASE(twenty_thousand),
     CASE(backup_while_writing),

@@ -289,6 +289,43 @@ static void a_task_that_rests_again_at_once(void)
   free(jobs);
 }
 
+/* What comes back while its task rests is still before those behind it. */
+static void order_over_a_pause(void)
+{
+  know_type((struct store_type){.name = "t", .order = STORE_BY_KEY});
+  int64_t a = add_keyed("t", NULL, "k"), b = add_keyed("t", NULL, "k");
+  struct taken t = THESE(a).jobs[0];
+  CHECK(finish(t, STORE_SNOOZE) == STORE_DONE);
+  set_pause(true, "t", false);
+  THESE(0);
+  set_pause(true, "t", true);
+  t = take_when_due();
+  CHECK_INT(t.id, a);
+  set_pause(true, "t", false);
+  CHECK(finish(t, STORE_RELEASE) == STORE_DONE);
+  THESE(0);
+  CHECK_INT(cancel_one(a), 1);
+  THESE(0);
+  set_pause(true, "t", true);
+  CHECK_INT(take_when_due().id, b);
+}
+
+/* A start that is taken back in the turn in which all are counted again. */
+static void a_start_taken_back_at_a_recovery(void)
+{
+  struct store_queue q = {.name = "q", .limit = {.rate = 2, .window_ms = 60000}};
+  know_queue(q);
+  int64_t ids[3];
+  for (int i = 0; i < 3; i++)
+    ids[i] = add_in("q", "t");
+  struct store_finish back = a_finish(take_one(), STORE_RELEASE);
+  struct store_recover op = {.op.kind = STORE_RECOVER};
+  submit(&back.op);
+  submit(&op.op);
+  wait_for_all();
+  THESE(ids[0], ids[1]);
+}
+
 /* ---- forgetting ---- */
 
 static int64_t purge_children(void)
