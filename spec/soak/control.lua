@@ -207,8 +207,9 @@ control.sql = [[
     where code = 'cancelled' and (type = 'victim' or id in (select id from asked));
   insert into mortal values ('late', 'deadline');
   create table woken as
-    select rest, name, seq, id from rests r join store.steps s
-      on s.seq > from_seq and s.seq <= to_seq;
+    select rest, name, seq, j.id from rests r
+      join store.steps s on s.seq > from_seq and s.seq <= to_seq
+      join jobs j on j.id = s.id and name in (type, queue);
   create table edited as
     select j.id, e.value,
         (select max(v) from edits x where x.id = j.id and status = 200) v
@@ -229,9 +230,8 @@ control.faults = {
     select id, value from edited where value > 0
       and (id, value) not in (select id, v from edits where status in (0, 200))]],
   woke = [[
-    select w.rest, w.name, w.id from woken w join jobs j on j.id = w.id
-      where w.name in (type, queue)
-        and (w.rest, w.id) not in (select rest, id from runners)]],
+    select rest, name, id from woken
+      where (rest, id) not in (select rest, id from runners)]],
 }
 
 control.tampering = {

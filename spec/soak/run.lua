@@ -14,7 +14,7 @@ local Trouble = require("spec.soak.trouble")
 local LIST = 50 -- jobs a request
 local CALM = 0.75 -- from this part of the time on the host is left alive
 local LOG_KEPT = 16384 -- bytes of a host's log, for what fails
-local DRAIN_S = tonumber(os.getenv("DRAIN_S") or 240)
+local DRAIN_S = 150
 local OPEN = "scheduled,available,running,retryable,pending"
 
 local Run = {}
