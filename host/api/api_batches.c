@@ -130,6 +130,7 @@ struct cancel {
   struct store_batch_cancel op;
   struct api *api;
   struct http_request *req;
+  char *by;
 };
 
 static void cancelled(struct store_op *op)
@@ -145,6 +146,7 @@ static void cancelled(struct store_op *op)
   else
     answer_batch(c->api, c->req, c->op.id);
   store_op_fini(op);
+  free(c->by);
   free(c);
 }
 
@@ -164,6 +166,7 @@ void api_batch_cancel(struct http_request *req, void *arg)
   c->api = a;
   c->req = req;
   c->op.id = id;
+  c->op.by = c->by = mem_strdup(api__who(a, req));
   c->op.op = (struct store_op){.kind = STORE_BATCH_CANCEL, .done = cancelled, .arg = c};
   store_submit(a->parts.store, &c->op.op);
 }

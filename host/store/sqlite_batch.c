@@ -9,6 +9,7 @@
  */
 #include "store/sqlite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STEP 500 /* jobs of a batch, at a time */
@@ -358,6 +359,14 @@ int sqlite__cancel_batch_jobs(struct sqlite_writer *w, const struct sqlite_todo 
   return 0;
 }
 
+static int audit(struct sqlite_writer *w, const struct store_batch_cancel *request,
+                 struct err *err)
+{
+  char detail[48];
+  snprintf(detail, sizeof detail, "{\"batch\":\"%lld\"}", (long long)request->id);
+  return sqlite__audit(w, request->by, "cancel", 0, detail, err);
+}
+
 int sqlite__batch_cancel(struct sqlite_writer *w, struct store_op *op, struct err *err)
 {
   struct store_batch_cancel *request = (struct store_batch_cancel *)op;
@@ -367,7 +376,9 @@ int sqlite__batch_cancel(struct sqlite_writer *w, struct store_op *op, struct er
   request->running = rc > 0 && !b.finished_at;
   if (rc <= 0)
     return rc;
-  return request->running ? begin_cancel(w, request->id, err) : 0;
+  if (!request->running)
+    return 0;
+  return begin_cancel(w, request->id, err) < 0 ? -1 : audit(w, request, err);
 }
 
 /* ---- new ones ---- */

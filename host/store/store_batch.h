@@ -30,8 +30,9 @@ struct store_batch {
 struct store_batch_cancel {
   struct store_op op;
   int64_t id;
-  bool found;   /* out */
-  bool running; /* out: it had not ended */
+  const char *by; /* who, for the audit */
+  bool found;     /* out */
+  bool running;   /* out: it had not ended */
 };
 
 /* One batch, or a page of them, newest first, as JSON in the shape of the API. Children

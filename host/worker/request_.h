@@ -47,6 +47,9 @@ void request__answer_text(struct request *r, const char *text, size_t len); /* J
 void request__answer_bytes(struct request *r, const struct buf *bytes);
 void request__refuse(struct request *r, const struct err *err);
 
+/* Who asks, for the audit; lives with the body. */
+const char *request__who(struct request *r);
+
 /* ---- the store ---- */
 
 void request__submit(struct request *r, enum store_kind kind,

@@ -86,6 +86,7 @@ static void cancelled(struct store_op *op)
 void request__batch_cancel(struct request *r)
 {
   r->u.batch_cancel.id = id_of(r, "id");
+  r->u.batch_cancel.by = request__who(r);
   request__submit(r, STORE_BATCH_CANCEL, cancelled);
 }
 

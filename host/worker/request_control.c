@@ -17,7 +17,7 @@ static const char *keep(struct request *r, const char *name, char *text)
   return jx_str(r->body, name, "");
 }
 
-static const char *who(struct request *r)
+const char *request__who(struct request *r)
 {
   const struct flight *f = request__flight(r);
   if (!f)
@@ -56,7 +56,7 @@ void request__cancel(struct request *r)
   int64_t id = strtoll(jx_str(r->body, "id", "0"), NULL, 10);
   struct store_bulk *bulk = &r->u.cancel.op;
   r->u.cancel.id = id;
-  bulk->by = who(r);
+  bulk->by = request__who(r);
   bulk->reason = reason_of(r, bulk->by);
   bulk->filter.ids = &r->u.cancel.id;
   bulk->filter.n_ids = 1;
@@ -87,7 +87,7 @@ void request__pause(struct request *r)
   json_t *reason = json_object_get(r->body, "reason");
   if (json_is_string(reason))
     json_object_set_new(r->body, "reason", redact_json(json_incref(reason), 1));
-  pause->by = who(r);
+  pause->by = request__who(r);
   pause->name = jx_str(r->body, "name", "");
   pause->task = jx_bool(r->body, "task", false);
   pause->resume = jx_bool(r->body, "resume", false);

@@ -189,6 +189,9 @@ describe("batches", function()
     local answer = host:request("POST", "/batches/" .. id .. "/cancel")
     assert.are.equal(200, answer.status, answer.body)
     assert.are.equal("batch_cancelled", host:wait(ids[51]).error.code)
+    local deed = host:request("GET", "/audit?limit=1").json.items[1]
+    assert.are.same({ "cancel", "admin", { batch = id } },
+      { deed.action, deed.by, deed.detail })
     local batch = wait(id, "cancelled") -- the one that ran was told, and its wait raised
     assert.are.equal(51, batch.cancelled)
     assert.are.equal("batch_cancelled", host:wait(ids[1]).error.code)
