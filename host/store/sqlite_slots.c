@@ -52,8 +52,8 @@ static void note_excess(struct excess *excess, int64_t id, int64_t held)
 }
 
 /* Rows of (type, queue, key, held, id). */
-static int count_rows(struct sqlite_writer *w, enum sqlite_query query,
-                      struct excess *excess, struct err *err)
+static int find_excess(struct sqlite_writer *w, enum sqlite_query query,
+                       struct excess *excess, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   sqlite3_stmt *s = sqlite__start(c, query, NO_ARGS);
@@ -62,19 +62,32 @@ static int count_rows(struct sqlite_writer *w, enum sqlite_query query,
     struct sqlite_subject job = {sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
                                  sqlite__text(s, 2)};
     int64_t held = sqlite3_column_int64(s, 3);
-    int64_t kept = count_one(w, &job, query == SQL_COUNT_RUNNING, held);
+    int64_t kept = count_one(w, &job, false, held);
     if (kept < held)
       note_excess(excess, sqlite3_column_int64(s, 4), kept);
   }
   return rc;
 }
 
-/* The jobs of a table, which `hold` changes. */
-static int count_table(struct sqlite_writer *w, enum sqlite_query query,
-                       enum sqlite_query hold, struct err *err)
+static int count_running(struct sqlite_writer *w, struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  sqlite3_stmt *s = sqlite__start(c, SQL_COUNT_RUNNING, NO_ARGS);
+  int rc = sqlite__next(c, s, err);
+  for (; rc > 0; rc = sqlite__next(c, s, err))
+    count_one(w,
+              &(struct sqlite_subject){sqlite3_column_int64(s, 0),
+                                       sqlite3_column_int64(s, 1), sqlite__text(s, 2)},
+              true, 0);
+  return rc;
+}
+
+/* The jobs of a table that wait, which `hold` changes. */
+static int count_waiting(struct sqlite_writer *w, enum sqlite_query query,
+                         enum sqlite_query hold, struct err *err)
 {
   struct excess excess = {0};
-  int rc = count_rows(w, query, &excess, err);
+  int rc = find_excess(w, query, &excess, err);
   for (size_t i = 0; i < excess.n && rc == 0; i++) {
     const struct held *one = &excess.all[i];
     int64_t n =
@@ -246,10 +259,10 @@ int sqlite__free_from_gates(struct sqlite_writer *w, struct err *err)
 
 static int count_all(struct sqlite_writer *w, struct err *err)
 {
-  if (count_rows(w, SQL_COUNT_RUNNING, NULL, err) < 0 ||
-      count_table(w, SQL_COUNT_SCHEDULED, SQL_SCHEDULED_HOLD, err) < 0 ||
-      count_table(w, SQL_COUNT_READY, SQL_READY_HOLD, err) < 0 ||
-      count_table(w, SQL_COUNT_BLOCKED, SQL_BLOCKED_HOLD, err) < 0 ||
+  if (count_running(w, err) < 0 ||
+      count_waiting(w, SQL_COUNT_SCHEDULED, SQL_SCHEDULED_HOLD, err) < 0 ||
+      count_waiting(w, SQL_COUNT_READY, SQL_READY_HOLD, err) < 0 ||
+      count_waiting(w, SQL_COUNT_BLOCKED, SQL_BLOCKED_HOLD, err) < 0 ||
       count_called(w, err) < 0 || load_starts(w, err) < 0 || find_waited_for(w, err) < 0)
     return -1;
   return sqlite__find_turns(w, err);

@@ -2,7 +2,7 @@
 
 -- Slots: who runs, and who holds some while it waits, those first who are to keep them.
 -- name: count_running
-select type, queue, key, 0, id from candy_running
+select type, queue, key from candy_running
 
 -- name: count_ready
 select j.type, r.queue, j.key, r.held, r.id
