@@ -285,10 +285,30 @@ static int tell_waiter(struct sqlite_writer *w, const struct sqlite_todo *over,
                              err);
 }
 
+/* Until this comes to its turn the job may have been brought back by hand: then those
+ * who wait for it go on waiting. Returns 1, 0, or -1. */
+static int is_over(struct sqlite_writer *w, const struct sqlite_todo *over,
+                   struct err *err)
+{
+  struct sqlite_conn *c = &w->conn;
+  if (over->state == STORE_COMPLETED)
+    return 1;
+  sqlite3_stmt *s = sqlite__start(c, SQL_AFTER_STATE, ARGS(arg_int(over->id)));
+  int rc = sqlite__next(c, s, err);
+  if (rc <= 0)
+    return rc < 0 ? -1 : 1; /* it is forgotten */
+  bool ended = sqlite3_column_int(s, 0) != 0;
+  sqlite__stop(s);
+  return ended;
+}
+
 static int tell_waiters(struct sqlite_writer *w, const struct sqlite_todo *over,
                         struct err *err)
 {
   struct waiters waiters;
+  int rc = is_over(w, over, err);
+  if (rc <= 0)
+    return rc;
   if (read_waiters(w, over->id, &waiters, err) < 0)
     return -1;
   for (size_t i = 0; i < waiters.n; i++)

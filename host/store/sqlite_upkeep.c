@@ -210,7 +210,8 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
   int held_back = sqlite__rejoin_batch(w, id, batch, state, err);
   if (held_back < 0 || sqlite__run(c, SQL_DEAD_TAKE, ARGS(arg_int(id)), err) < 0 ||
       sqlite__run(c, SQL_CANCELLED_TAKE, ARGS(arg_int(id)), err) < 0 ||
-      drop_deadline(w, id, err) < 0 || sqlite__place_again(w, &p, err) < 0)
+      drop_deadline(w, id, err) < 0 || sqlite__cancel_children(w, id, err) < 0 ||
+      sqlite__place_again(w, &p, err) < 0)
     return -1;
   if (held_back)
     return sqlite__add_pending(

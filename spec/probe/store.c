@@ -274,6 +274,7 @@ static const struct {
     CASE(order_over_a_pause),
     CASE(a_start_taken_back_at_a_recovery),
     CASE(children_stay_for_their_parent),
+    CASE(a_parent_that_is_retried_before_all_is_told),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

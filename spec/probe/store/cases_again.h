@@ -355,4 +355,35 @@ static void children_stay_for_their_parent(void)
   CHECK_INT(purge_children(), 2);
 }
 
+/* Its end is still to be told when it runs again, and waits for other children. */
+static void a_parent_that_is_retried_before_all_is_told(void)
+{
+  enum { MANY = 4 * AWAITED };
+
+  int64_t ids[MANY + 1], *parent = &ids[MANY];
+  struct store_new jobs[] = {a_job("child"), a_job("child")};
+  struct store_fan fan = {.jobs = jobs, .n = 2};
+  for (int i = 0; i < MANY; i += AWAITED)
+    add_much(ids + i);
+  know("parent", "child");
+  *parent = add_one("parent");
+  fan_out_of(2, 1, false);
+  cancel_where((struct store_filter){.ids = ids, .n_ids = MANY + 1});
+  CHECK_INT(retry_by_hand(*parent), 1);
+  struct taken t = take_one();
+  while (t.id != *parent)
+    t = take_one();
+  struct store_finish end = a_finish(t, STORE_FAN_OUT);
+  end.fan = &fan;
+  CHECK(act(&end.op) == 0);
+  CHECK(end.verdict == STORE_DONE);
+  store_op_fini(&end.op);
+  CHECK(stats().counts[STORE_PENDING] > 1);
+  while (stats().counts[STORE_PENDING] > 1)
+    continue;
+  CHECK(is_in(jobs[0].id, STORE_AVAILABLE) && is_in(jobs[1].id, STORE_AVAILABLE));
+  CHECK_INT(run_one() + run_one(), jobs[0].id + jobs[1].id);
+  CHECK_INT(run_one(), *parent);
+}
+
 #endif

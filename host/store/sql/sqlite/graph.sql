@@ -98,9 +98,9 @@ update candy_batch set due = 0 where id = ?1
 -- name: batch_depth
 select depth from candy_batch where id = ?1 and parent is not null
 
--- The batch of a job's children that have not all ended.
+-- The batch of the children that a job waits for.
 -- name: batch_of_parent
-select id from candy_batch where parent = ?1 and finished_at is null
+select id from candy_batch where parent = ?1 and finished_at is null and due <> 0
 order by id desc limit 1
 
 -- name: batch_fans
