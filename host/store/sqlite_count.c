@@ -5,15 +5,30 @@
 
 #define COUNT_NS (2000 * CLOCK_MS) /* who asks, waits */
 
+/* A child that a job waits for is not forgotten. */
+static int is_kept(struct sqlite_conn *c, int64_t id, bool *kept, struct err *err)
+{
+  int64_t found = 0;
+  if (sqlite__number(c, SQL_CHILD_KEPT, ARGS(arg_int(id), arg_int(INT64_MAX)), 0, &found,
+                     err) < 0)
+    return -1;
+  *kept = found != 0;
+  return 0;
+}
+
 static int count_rows(struct sqlite_conn *c, sqlite3_stmt *s, struct store_count *count,
                       struct err *err)
 {
   int64_t deadline = clock_mono_ns() + COUNT_NS;
   int rc = sqlite__next(c, s, err);
   for (; rc > 0 && !count->more; rc = sqlite__next(c, s, err)) {
-    bool fits = sqlite3_column_int(s, 1), full = count->count >= count->max;
-    count->count += fits && !full;
-    count->more = (fits && full) || clock_mono_ns() > deadline;
+    bool fits = sqlite3_column_int(s, 1), kept = false;
+    bool full = count->count >= count->max;
+    if (fits && count->bulk == STORE_PURGE &&
+        is_kept(c, sqlite3_column_int64(s, 0), &kept, err) < 0)
+      return -1;
+    count->count += fits && !kept && !full;
+    count->more = (fits && !kept && full) || clock_mono_ns() > deadline;
   }
   return rc < 0 ? -1 : 0;
 }

@@ -150,12 +150,19 @@ struct step {
   int64_t cursor; /* the last of them */
 };
 
-static void look_at_row(struct step *step, sqlite3_stmt *s)
+/* What a job still waits for is not to be forgotten. */
+static int look_at_row(struct sqlite_writer *w, const struct store_bulk *bulk,
+                       struct step *step, sqlite3_stmt *s, struct err *err)
 {
+  bool fits = sqlite3_column_int(s, 1), kept = false;
   step->cursor = sqlite3_column_int64(s, 0);
   step->seen++;
-  if (sqlite3_column_int(s, 1))
+  if (fits && bulk->op.kind == STORE_PURGE &&
+      sqlite__child_kept(w, step->cursor, INT64_MAX, &kept, err) < 0)
+    return -1;
+  if (fits && !kept)
     step->ids[step->n++] = step->cursor;
+  return 0;
 }
 
 /* Looks at the next candidates, and keeps those that fit, as many as are still wanted. */
@@ -172,9 +179,9 @@ static int look(struct sqlite_writer *w, const struct store_bulk *bulk, unsigned
   if (rc == 0)
     rc = sqlite__next(c, s, err);
   while (rc > 0 && (int64_t)step->n < wanted && !step->late) {
-    look_at_row(step, s);
+    rc = look_at_row(w, bulk, step, s, err);
     step->late = clock_mono_ns() > deadline;
-    if (!step->late)
+    if (rc == 0 && !step->late)
       rc = sqlite__next(c, s, err);
   }
   sqlite3_finalize(s);
@@ -219,7 +226,7 @@ static int requeue_one(struct sqlite_writer *w, int64_t id, struct err *err)
   return sqlite__add_ready(w, &p, err);
 }
 
-static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
+static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
                    size_t n, struct err *err)
 {
   (void)bulk;
@@ -229,25 +236,14 @@ static int requeue(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *id
   return 0;
 }
 
-/* What a job still waits for stays, and is not counted. */
-static int forget(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
+static int forget(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
                   size_t n, struct err *err)
 {
-  size_t stays = 0;
-  for (size_t i = 0; i < n; i++) {
-    bool kept;
-    if (sqlite__child_kept(w, ids[i], INT64_MAX, &kept, err) < 0)
-      return -1;
-    if (kept)
-      stays++;
-    else
-      ids[i - stays] = ids[i];
-  }
-  bulk->count -= (int64_t)stays;
-  return sqlite__forget(w, ids, n - stays, err);
+  (void)bulk;
+  return sqlite__forget(w, ids, n, err);
 }
 
-static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, int64_t *ids,
+static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, const int64_t *ids,
                   size_t n, struct err *err)
 {
   for (size_t i = 0; i < n; i++) {
@@ -288,8 +284,8 @@ static int audit_bulk(struct sqlite_writer *w, const struct store_bulk *bulk,
 
 /* A step of a bulk operation. The turn puts count and cursor back when it falls. */
 static int bulk_step(struct sqlite_writer *w, struct store_bulk *bulk, unsigned allowed,
-                     int (*act)(struct sqlite_writer *, struct store_bulk *, int64_t *,
-                                size_t, struct err *),
+                     int (*act)(struct sqlite_writer *, struct store_bulk *,
+                                const int64_t *, size_t, struct err *),
                      struct err *err)
 {
   struct step *step = mem_alloc(sizeof *step);

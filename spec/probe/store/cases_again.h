@@ -386,4 +386,23 @@ static void a_parent_that_is_retried_before_all_is_told(void)
   CHECK_INT(run_one(), *parent);
 }
 
+/* One that is kept does not count as one of those that were wanted. */
+static void a_purge_passes_by_what_stays(void)
+{
+  static const char *const types[] = {"child"};
+  struct store_bulk op = {
+      .op.kind = STORE_PURGE, .filter = {.types = types, .n_types = 1}, .max = 1};
+  know("t", "child");
+  add_one("t");
+  fan_out_of(2, 0, false);
+  run_one();
+  int64_t other = add_one("child");
+  struct taken second = take_one();
+  CHECK_INT(run_one(), other);
+  CHECK(second.id > 0);
+  CHECK_INT(count_of(STORE_PURGE, op.filter, 10).count, 1);
+  CHECK(act(&op.op) == 0);
+  CHECK_INT(op.count, 1);
+}
+
 #endif
