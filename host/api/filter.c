@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 
 #define SEARCH_MAX   200 /* each byte is looked for in every payload */
@@ -136,7 +137,7 @@ static void read_parent(struct api_filter *f, const char *text)
   f->filter.parent = read_id(f, "parent", text);
 }
 
-static const struct {
+static const struct field {
   const char *name;
   void (*read)(struct api_filter *f, const char *text);
 } fields[] = {{"state", read_state},  {"type", read_type},     {"queue", read_queue},
@@ -151,23 +152,33 @@ static bool is_one_of(const char *const *names, const char *name)
   return *names != NULL;
 }
 
-static void read_field(struct api_filter *f, const char *name, const char *text,
-                       const char *const *others)
+static void refuse_unknown(struct api_filter *f, const char *name,
+                           const char *const *others)
+{
+  struct buf text = {0};
+  buf_puts(&text, "is not known here; known are ");
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    buf_printf(&text, "%s%s", i ? ", " : "", fields[i].name);
+  for (; *others; others++)
+    buf_printf(&text, ", %s", *others);
+  api__problem(f, name, "unknown_parameter", text.data);
+  buf_fini(&text);
+}
+
+static const struct field *find_field(const char *name)
 {
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-    if (strcmp(fields[i].name, name) == 0) {
-      if (*text)
-        fields[i].read(f, text);
-      else
-        refuse_empty(f, name);
-      return;
-    }
-  if (is_one_of(others, name))
-    return;
-  api__problem(
-      f, name, "unknown_parameter",
-      "is not known here; known are state, type, queue, tag, search, since, until, ids, "
-      "batch, parent, limit, cursor");
+    if (strcmp(fields[i].name, name) == 0)
+      return &fields[i];
+  return NULL;
+}
+
+static void read_field(struct api_filter *f, const struct field *field, const char *text)
+{
+  if (*text)
+    field->read(f, text);
+  else
+    refuse_empty(f, field->name);
 }
 
 /* ---- sources ---- */
@@ -176,8 +187,14 @@ void api_filter_query(struct api_filter *f, const struct http_request *req,
                       const char *const *others)
 {
   *f = (struct api_filter){0};
-  for (size_t i = 0; i < req->pairs.count; i++)
-    read_field(f, req->pairs.pairs[i].name, req->pairs.pairs[i].value, others);
+  for (size_t i = 0; i < req->pairs.count; i++) {
+    const char *name = req->pairs.pairs[i].name;
+    const struct field *field = find_field(name);
+    if (field)
+      read_field(f, field, req->pairs.pairs[i].value);
+    else if (!is_one_of(others, name))
+      refuse_unknown(f, name, others);
+  }
 }
 
 /* A JSON value as the query string would have it: lists are joined by commas. */
@@ -220,14 +237,14 @@ static const char *fault_of(const json_t *value)
   return fault;
 }
 
-static void read_member(struct api_filter *f, const char *name, const json_t *value)
+static void read_member(struct api_filter *f, const struct field *field,
+                        const json_t *value)
 {
-  static const char *const none[] = {NULL};
   const char *fault = fault_of(value);
   if (fault)
-    api__problem(f, name, "invalid", fault);
+    api__problem(f, field->name, "invalid", fault);
   else
-    read_field(f, name, as_text(f, value), none);
+    read_field(f, field, as_text(f, value));
 }
 
 void api_filter_json(struct api_filter *f, const json_t *body, const char *const *others)
@@ -235,9 +252,13 @@ void api_filter_json(struct api_filter *f, const json_t *body, const char *const
   const char *name;
   json_t *value;
   *f = (struct api_filter){0};
-  json_object_foreach((json_t *)(uintptr_t)body, name, value)
-    if (!is_one_of(others, name))
-      read_member(f, name, value);
+  json_object_foreach((json_t *)(uintptr_t)body, name, value) {
+    const struct field *field = find_field(name);
+    if (field)
+      read_member(f, field, value);
+    else if (!is_one_of(others, name))
+      refuse_unknown(f, name, others);
+  }
 }
 
 void api_filter_fini(struct api_filter *f)

@@ -299,6 +299,11 @@ describe("cancelling", function()
       assert.are.equal(422, answer.status)
       assert.are.equal("/tag", answer.json.errors[1].pointer)
     end
+    local misspelt = host:request("POST", "/tasks/cancel",
+      { tag = "unclear", prevew = true })
+    assert.are.equal("is not known here; known are state, type, queue, tag, search, "
+      .. "since, until, ids, batch, parent, max, preview, reason",
+      misspelt.json.errors[1].message)
     local many = {}
     for i = 1, 1000 do
       many["unknown" .. i] = 1
