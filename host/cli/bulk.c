@@ -21,6 +21,11 @@ struct bulk {
   bool repeats; /* until none is left; jobs that are retried may die as fast as we ask */
 };
 
+struct tally {
+  int64_t count;
+  int64_t running; /* of these: they were told to end, and have not yet */
+};
+
 #define LIVING "scheduled,available,retryable,pending,running"
 
 static const struct bulk cancel = {"cancel", "cancelled", LIVING, true};
@@ -81,13 +86,25 @@ static json_t *choose(const struct cli_args *args, const struct bulk *bulk)
   return chosen;
 }
 
-/* Fewer than were named: the others are unknown, or not in a state that allows it. */
-static int tell(const struct cli_args *args, const struct bulk *bulk, int64_t count)
+static void tell_count(const struct bulk *bulk, const struct tally *t, bool json)
 {
-  if (args->json)
-    printf("{\"count\":%" PRId64 "}\n", count);
+  if (json && bulk == &cancel)
+    printf("{\"count\":%" PRId64 ",\"running\":%" PRId64 "}\n", t->count, t->running);
+  else if (json)
+    printf("{\"count\":%" PRId64 "}\n", t->count);
   else
-    printf("%" PRId64 " %s %s\n", count, count == 1 ? "job" : "jobs", bulk->done);
+    printf("%" PRId64 " %s %s\n", t->count, t->count == 1 ? "job" : "jobs", bulk->done);
+  if (!json && t->running)
+    printf("%" PRId64 " of them %s and %s told to end\n", t->running,
+           t->running == 1 ? "runs" : "run", t->running == 1 ? "was" : "were");
+}
+
+/* Fewer than were named: the others are unknown, or not in a state that allows it. */
+static int tell(const struct cli_args *args, const struct bulk *bulk,
+                const struct tally *tally)
+{
+  int64_t count = tally->count;
+  tell_count(bulk, tally, args->json);
   if (!bulk->repeats && count == ROUND)
     fputs("there may be more: the same command again goes on with them\n", stderr);
   if (count >= (int64_t)args->n_words)
@@ -98,13 +115,14 @@ static int tell(const struct cli_args *args, const struct bulk *bulk, int64_t co
 }
 
 static int one_round(struct conf *conf, const struct bulk *bulk, const struct buf *body,
-                     int64_t *count)
+                     struct tally *round)
 {
   struct ask ask;
   char target[32];
   snprintf(target, sizeof target, "/tasks/%s", bulk->verb);
   int code = ask_host_patiently(&ask, conf, "POST", target, body);
-  *count = jx_int(ask.json, "count", 0);
+  round->count = jx_int(ask.json, "count", 0);
+  round->running = jx_int(ask.json, "running", 0);
   ask_fini(&ask);
   return code;
 }
@@ -130,14 +148,15 @@ static int preview(struct conf *conf, const struct cli_args *args,
 static int run_rounds(struct conf *conf, const struct cli_args *args,
                       const struct bulk *bulk, const struct buf *body)
 {
-  int64_t count, total = 0;
+  struct tally round, total = {0};
   int code;
   do {
-    code = one_round(conf, bulk, body, &count);
-    total += count;
-  } while (code == CLI_OK && bulk->repeats && count == ROUND);
-  if (code == CLI_OK || total > 0) {
-    int told = tell(args, bulk, total);
+    code = one_round(conf, bulk, body, &round);
+    total.count += round.count;
+    total.running += round.running;
+  } while (code == CLI_OK && bulk->repeats && round.count == ROUND);
+  if (code == CLI_OK || total.count > 0) {
+    int told = tell(args, bulk, &total);
     code = code == CLI_OK ? told : code;
   }
   return code;

@@ -74,6 +74,18 @@ describe("control by the command line", function()
     assert.are.equal("1 job would be retried\n", said("retry", "--all", "--preview"))
   end)
 
+  it("tells how many of many run, and are yet to end", function()
+    host:push("sleeps", {}, { delay = "1h" })
+    host:wait(host:push("sleeps"), "running")
+    assert.are.equal("2 jobs cancelled\n1 of them runs and was told to end\n",
+      said("cancel", "--type", "sleeps"))
+    local running = host:push("sleeps")
+    host:wait(running, "running")
+    assert.are.same({ count = 1, running = 1 },
+      cjson.decode(said("cancel", "--type", "sleeps", "--state", "running", "--json")))
+    host:wait(running, "cancelled")
+  end)
+
   it("changes a job", function()
     local id = host:push("echo", { a = 1 }, { delay = "1h" })
     assert.are.equal(("job %s changed\n"):format(id),
