@@ -29,6 +29,14 @@ static int read_schema(struct catalog_task *task, json_t *json, struct err *err)
                   task->name);
 }
 
+static const json_t *read_fields(const json_t *schema)
+{
+  const json_t *fields = json_object_get(schema, "properties");
+  bool closed = json_is_false(json_object_get(schema, "additionalProperties")) &&
+                !json_object_get(schema, "patternProperties");
+  return closed && json_is_object(fields) ? fields : NULL;
+}
+
 static struct policy_backoff read_backoff(struct catalog *c, const json_t *list)
 {
   size_t n = json_array_size(list);
@@ -58,6 +66,7 @@ static int read_task(struct catalog *c, json_t *json,
   task->limit = limits_read(json, false);
   task->key_limit = limits_read(json, true);
   task->strict = strcmp(jx_str(json, "order", ""), "strict") == 0;
+  task->fields = read_fields(json_object_get(json, "schema"));
   task->unique = unique_of_manifest(json_object_get(json, "unique"), &c->memory);
   return read_schema(task, json, err);
 }

@@ -29,6 +29,7 @@ struct catalog_task {
   struct store_limit limit, key_limit;
   bool strict;                /* jobs of one key one after the other */
   struct schema *schema;      /* NULL: any object */
+  const json_t *fields;       /* of the payload, by name; NULL where it may have others */
   struct unique_rule *unique; /* NULL: no two jobs are the same */
 };
 

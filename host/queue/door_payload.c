@@ -127,6 +127,19 @@ static void settle_unique(struct door *d, const json_t *payload)
     d->job.unique = unique_hash(d->unique, &d->job, payload, &d->batch->memory);
 }
 
+/* Nothing would ever differ in a field that no payload can have, so that all jobs of the
+ * task would be the same. Of the task's own rule the library has checked that. */
+static void check_unique(struct door *d, const struct catalog_task *task)
+{
+  const struct unique_rule *rule = d->unique;
+  for (size_t i = 0; task->fields && rule != task->unique && i < rule->n_fields; i++)
+    if (!json_object_get(task->fields, rule->fields[i]))
+      door__problem(
+          d, "/unique", "unknown_field",
+          "names the field \"%s\", which the payload of this task does not have",
+          rule->fields[i]);
+}
+
 static void make_key(struct door *d, const char *pattern, const json_t *payload)
 {
   const char *workspace = d->job.workspace ? d->job.workspace : "default";
@@ -144,6 +157,8 @@ void door__settle(struct door *d, const struct catalog_task *task)
 {
   if (task->key && !d->job.key && !d->misfit && value_of(d))
     make_key(d, task->key, d->payload);
+  if (d->unique)
+    check_unique(d, task);
   if (d->unique && value_of(d))
     settle_unique(d, d->payload);
 }

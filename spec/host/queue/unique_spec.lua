@@ -35,6 +35,7 @@ task("newest", { singleton = "cancel_previous" })
 task("patient", { singleton = "cancel_queued" })
 task("in_turn", { singleton = "queue" })
 task("plain", {})
+task("shaped", { payload = { repo = "string", n = "integer?" } })
 
 candy.task("pushes", {}, function()
   local first, err, duplicate = by_repo:enqueue({ repo = "lua" }, { delay = "1h" })
@@ -236,6 +237,13 @@ describe("jobs that are the same", function()
     refused('{"field":["a"]}', "fields, states and window")
     refused('{"states":["done"]}', "scheduled available running")
     refused('{"window":"soon"}', 'a duration such as "10m"')
+    local shaped = host:request("POST", "/tasks",
+      { type = "shaped", payload = { repo = "a" }, unique = { "repo", "rpeo" } })
+    assert.equal(422, shaped.status)
+    assert.same({ { pointer = "/unique", code = "unknown_field", message =
+      'names the field "rpeo", which the payload of this task does not have' } },
+      shaped.json.errors)
+    assert.is_nil(select(2, post("shaped", { repo = "a" }, { unique = { "n" } })))
     local answer = host:request("POST", "/tasks", { type = "settles", delay = "5s" })
     assert.equal(422, answer.status)
     assert.equal("/delay", answer.json.errors[1].pointer)
