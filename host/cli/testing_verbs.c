@@ -60,10 +60,11 @@ static void pushed(void *arg, const struct store_new *jobs, size_t n,
     testing__refuse(t, err);
     return;
   }
-  json_t *ids = json_array();
+  json_t *list = json_array();
   for (size_t i = 0; i < n; i++)
-    json_array_append_new(ids, jx_id(jobs[i].id));
-  testing__answer(t, ids);
+    json_array_append_new(list, json_pack("{s:o, s:b}", "id", jx_id(jobs[i].id),
+                                          "duplicate", jobs[i].duplicate));
+  testing__answer(t, list);
 }
 
 static void push(struct testing *t, const json_t *specs)

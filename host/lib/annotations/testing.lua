@@ -13,8 +13,9 @@ function App:close() end
 ---@param type string  the task's name
 ---@param payload table?
 ---@param opts table?  as candy.queue.push has them: delay, run_at, priority ...
----@return string? id
+---@return string? id  duplicate: the id is that of a job that was there, and is the same as this one
 ---@return candy.testing.Failure? err
+---@return boolean? duplicate
 function App:enqueue(type, payload, opts) end
 
 --- Emits an event, as candy.emit does: each handler gets a job.
@@ -29,7 +30,7 @@ function App:emit(event, data) end
 ---@param type string  the task's name
 ---@param payload table?
 ---@param opts table?  as candy.queue.push has them
----@return any result  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when it asked to be run again later, and `pending` when it waits for its children
+---@return any result  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when it asked to be run again later, `pending` when it waits for its children, and `duplicate` when a job that cannot run now is the same, so that there is no new one
 ---@return candy.testing.Failure? err
 ---@return candy.testing.Attempt? attempt
 function App:run(type, payload, opts) end

@@ -176,14 +176,18 @@ end
 ---@param type string  the task's name
 ---@param payload table?
 ---@param opts table?  as candy.queue.push has them: delay, run_at, priority ...
----@return string? id, candy.testing.Failure? err
+---@return string? id, candy.testing.Failure? err, boolean? duplicate
+---  duplicate: the id is that of a job that was there, and is the same as this one
 function App:enqueue(type, payload, opts)
   local spec = { type = type, payload = json.encode(payload or {}) }
   for name, value in pairs(opts or {}) do
     spec[name] = value
   end
-  local ids, err = self.host:ask("enqueue", { jobs = { spec } })
-  return ids and ids[1], err and failure.of(err)
+  local pushed, err = self.host:ask("enqueue", { jobs = { spec } })
+  if not pushed then
+    return nil, failure.of(err)
+  end
+  return pushed[1].id, nil, pushed[1].duplicate or nil
 end
 
 --- Emits an event, as candy.emit does: each handler gets a job.
@@ -191,9 +195,13 @@ end
 ---@param data table?
 ---@return string[] ids  of the handlers' jobs
 function App:emit(event, data)
-  return must(self.host:ask("emit", {
+  local ids = {}
+  for i, handler in ipairs(must(self.host:ask("emit", {
     event = event, data = json.encode(data or {}),
-  }))
+  }))) do
+    ids[i] = handler.id
+  end
+  return ids
 end
 
 -- ---- runs ----
@@ -213,6 +221,12 @@ local function attempt_of(app, ended)
   return ended
 end
 
+local function same_as(job)
+  return { code = "duplicate", message = ("no new job was enqueued: job %s is the same, "
+    .. "and it is %s; with { unique = false } it does not count"):format(job.id,
+    job.state) }
+end
+
 --- Runs a task now: one attempt of a new job, whatever else waits. It ends as any attempt
 --- does: what it wrote is kept, jobs that it enqueued wait, and if it failed it waits for
 --- its retry. So `local result, err = app:run("digest", { repo = "acme/shop" })`.
@@ -221,15 +235,16 @@ end
 ---@param opts table?  as candy.queue.push has them
 ---@return any result, candy.testing.Failure? err, candy.testing.Attempt? attempt
 ---  nil, err when it failed, and when the payload is refused; err.code is `snoozed` when
----  it asked to be run again later, and `pending` when it waits for its children
+---  it asked to be run again later, `pending` when it waits for its children, and
+---  `duplicate` when a job that cannot run now is the same, so that there is no new one
 function App:run(type, payload, opts)
-  local id, err = self:enqueue(type, payload, opts)
+  local id, err, duplicate = self:enqueue(type, payload, opts)
   if not id then
     return nil, err
   end
   local answer, refused = self.host:ask("run", { id = id })
   if not answer then
-    return nil, failure.of(refused)
+    return nil, failure.of(duplicate and same_as(self:job(id)) or refused)
   end
   self.time = answer.now
   local ended = attempt_of(self, answer.ended[1])

@@ -70,6 +70,8 @@ candy.on("shop.sold", function(job)
   return job.payload.data.item
 end)
 candy.task("nothing", function() end)
+candy.task("seldom", { throttle = "1h" }, function() return "seldom" end)
+candy.task("once", { unique = true }, function() return "once" end)
 ]],
   ["scripts/http.lua"] = [[
 local candy = require("candy")
@@ -178,6 +180,14 @@ describe("candy.testing", function()
       assert.are.equal(1, #app:enqueued("nothing"))
     end)
 
+    it("says that there is no new job where another one is the same", function()
+      assert.are.equal("seldom", (app:run("seldom")))
+      local _, err = app:run("seldom")
+      assert.are.equal("duplicate", err.code)
+      assert.matches("is the same, and it is completed", err.message, 1, true)
+      assert.are.equal("seldom", (app:run("seldom", {}, { unique = false })))
+    end)
+
     it("goes on after a job that killed its worker", function()
       app:close()
       app = testing.new({
@@ -199,6 +209,15 @@ describe("candy.testing", function()
       assert.are.same({ "digest", "mail" }, { ran[1].type, ran[2].type })
       assert.are.same({}, app:enqueued())
       assert.are.same({}, app:drain())
+    end)
+
+    it("runs jobs that are the same once, and which these are is told", function()
+      local first, err, duplicate = app:enqueue("once", { n = 1 })
+      assert.are.same({}, { err, duplicate })
+      local second, err2, duplicate2 = app:enqueue("once", { n = 1 })
+      assert.are.same({ first, true }, { second, duplicate2 })
+      assert.is_nil(err2)
+      assert.are.equal(1, #app:drain())
     end)
 
     it("leaves retries to the clock", function()
