@@ -8,7 +8,7 @@
 local Store = require("spec.support.model.store")
 local walk = require("spec.support.model.walk")
 
-local WALKS = tonumber(os.getenv("MODEL_WALKS") or 1500)
+local WALKS = tonumber(os.getenv("MODEL_WALKS") or 2000)
 local SEED = tonumber(os.getenv("MODEL_SEED"))
 local WORLD = os.getenv("MODEL_WORLD")
 local ENOUGH = 1000 -- walks within which a planted bug must be met

@@ -1,4 +1,4 @@
--- Hours in the life of a host, in SOAK_SECONDS (50): jobs of many kinds come in,
+-- Hours in the life of a host, in SOAK_SECONDS (60): jobs of many kinds come in,
 -- are cancelled, changed and held up all the time, while hosts and workers are killed,
 -- stopped and paused at random. At the end a checker looks into the scripts' own tables
 -- for effects that are missing, doubled, left by an attempt that failed or by one that no
@@ -15,7 +15,7 @@ local cjson = require("cjson")
 local candy = require("spec.support.candy")
 local Run = require("spec.soak.run")
 
-local SECONDS = tonumber(os.getenv("SOAK_SECONDS") or 50)
+local SECONDS = tonumber(os.getenv("SOAK_SECONDS") or 60)
 local SANITIZED = candy.build:find("asan") ~= nil
 local RATE = tonumber(os.getenv("SOAK_RATE") or SANITIZED and 100 or 500)
 local SEED = tonumber(os.getenv("SOAK_SEED") or os.time())
