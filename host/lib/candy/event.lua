@@ -85,8 +85,9 @@ end
 --- least once by each handler that was declared when it was emitted.
 ---
 --- Candy itself emits `job.dead` ({ id, type, error = { code, message } }), for jobs that
---- are no handlers themselves, `scripts.loaded` and `scripts.failed`. These can get lost
---- when the host dies at that moment.
+--- are no handlers themselves, also when one dies at its deadline and never began;
+--- `scripts.loaded` and `scripts.failed`. These can get lost when the host dies at that
+--- moment.
 ---@param name string  letters, digits and _ . : -; with "*" at its end ("order.*") it
 ---  stands for all events that begin so
 ---@param opts candy.HandlerOptions  may be left out
