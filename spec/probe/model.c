@@ -53,6 +53,7 @@ static const struct verb verbs[] = {
     {"purge", STORE_PURGE, sizeof(struct store_bulk), read_bulk, tell_bulk},
     {"expire", STORE_EXPIRE, sizeof(struct store_expire), read_expire, tell_expire},
     {"lock", STORE_LOCK, sizeof(struct store_lock), read_lock, tell_lock},
+    {"exec", STORE_EXEC, sizeof(struct store_sql), read_exec, tell_nothing},
     {"cancel", STORE_CANCEL, sizeof(struct store_bulk), read_bulk, tell_bulk},
     {"deadlines", STORE_DEADLINES, sizeof(struct store_deadlines), read_nothing,
      tell_nothing},

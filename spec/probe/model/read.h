@@ -255,6 +255,14 @@ static void read_nothing(struct arena *a, const json_t *args, struct store_op *o
   (void)op;
 }
 
+static void read_exec(struct arena *a, const json_t *args, struct store_op *op)
+{
+  struct store_sql *exec = (struct store_sql *)op;
+  (void)a;
+  exec->sql = text_of(args, "sql");
+  exec->params = "[]";
+}
+
 static void read_bulk(struct arena *a, const json_t *args, struct store_op *op)
 {
   struct store_bulk *bulk = (struct store_bulk *)op;
