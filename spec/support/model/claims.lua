@@ -81,7 +81,6 @@ local function find_firsts(queue, job)
   local beside = queue:select(function(other)
     return other.queue == job.queue and other.rank[1] == job.rank[1]
       and queue:is_claimable(other) and is_free(queue, other)
-      and other.entered > queue.restarted_at -- then turns were counted anew
   end)
   for _, other in ipairs(beside) do
     local first = firsts[other.key or ""]
@@ -93,11 +92,11 @@ local function find_firsts(queue, job)
 end
 
 -- While the first job of one key waits, another key has no more turns than its weight
--- says, and a little.
+-- says, and a little. (A restart counts anew to what turn the queue has come.)
 local function note_turn(queue, job)
   local key = job.key or ""
   for other, first in pairs(find_firsts(queue, job)) do
-    if other ~= key then
+    if other ~= key and first.entered > queue.restarted_at then
       local most = math.ceil(weight_of(queue, job) / weight_of(queue, first)) + 2
       first.turns = first.turns or {}
       first.turns[key] = (first.turns[key] or 0) + 1

@@ -29,19 +29,50 @@ end
 function Queue:back(job)
   local batch = job.batch
   tally(self, batch, { job = job, [job.state] = -1 })
-  if not batch or batch.cancelling == "asks" and not batch.finished_at then
+  if not batch or batch.is_forgotten
+    or batch.cancelling == "asks" and not batch.finished_at then
     return false
   end
   batch.cancelling = nil
   return batch.at_most > 0 and job.nth > batch.let_go
 end
 
---- A child stays until all children have ended and the job that waits for them has.
-function graph.is_kept(queue, job)
+local function is_awaited(queue, batch)
+  local parent = batch.parent
+  return parent ~= nil and queue.jobs[parent.id] == parent
+    and not queue:is_finished(parent)
+end
+
+--- A child stays until all children have ended and the job that waits for them has, and
+--- for as long as they all ended `since` then.
+function graph.is_kept(queue, job, since)
   local batch = job.batch
-  local parent = batch and batch.parent
-  return parent ~= nil and (not batch.finished_at
-    or queue.jobs[parent.id] == parent and not queue:is_finished(parent))
+  if not batch or not batch.parent or batch.is_forgotten then
+    return false
+  end
+  return not batch.finished_at or is_awaited(queue, batch)
+    or since ~= nil and batch.finished_at >= since
+end
+
+local function is_old(queue, batch, request)
+  local age = batch.dead > 0 and math.max(request.completed, request.dead)
+    or request.completed
+  return batch.finished_at ~= nil and batch.finished_at < queue.now - age
+    and not is_awaited(queue, batch)
+end
+
+--- Batches that have ended and are past their time, with their followers' names.
+function graph.forget_batches(queue, request)
+  for id, batch in pairs(queue.batches) do
+    if is_old(queue, batch, request) then
+      queue.batches[id], batch.is_forgotten = nil, true
+    end
+  end
+  for i = #queue.fans, 1, -1 do
+    if is_old(queue, queue.fans[i], request) then
+      table.remove(queue.fans, i).is_forgotten = true
+    end
+  end
 end
 
 -- ---- joining ----
@@ -224,7 +255,11 @@ local function tell_all(queue, batch, all)
   end
 end
 
+-- One that was forgotten is not counted any more.
 local function settle_batch(queue, batch, has_died)
+  if batch.is_forgotten then
+    return
+  end
   local all = batch.completed + batch.dead + batch.cancelled == batch.total
   batch.finished_at = all and (batch.finished_at or queue.now) or nil
   if has_died and batch.fail_on_death and not batch.cancelling then

@@ -196,8 +196,7 @@ operations.purge = bulk.operation({
 })
 
 operations.expire = {
-  weight = 2,
-  of = "expires",
+  weight = 3,
   draw = function(r)
     return { completed = one_of(r, { 0, 500, 5000 }),
       dead = one_of(r, { 0, 2000, 60000 }) }
@@ -211,11 +210,13 @@ operations.expire = {
       return queue:is_finished(j)
     end)) do
       local age = job.state == "dead" and request.dead or request.completed
-      if job.finished_at < queue.now - age then
+      if job.finished_at < queue.now - age
+        and not graph.is_kept(queue, job, queue.now - request.completed) then
         queue:forget(job)
         count = count + 1
       end
     end
+    graph.forget_batches(queue, request)
     return expect("count", answer.count, count)
   end,
 }

@@ -10,10 +10,10 @@ local EVENTS = { "success", "complete", "death" } -- of a batch: types of what f
 -- What walks have: a name, how often it is drawn, and the features. A number says how
 -- much more often operations of the feature are drawn.
 local KINDS = {
-  { name = "plain", weight = 4, expires = true, locks = true },
+  { name = "plain", weight = 4, locks = true },
   { name = "locks", weight = 2, locks = 6 },
-  { name = "control", weight = 3, control = true, expires = true },
-  { name = "unique", weight = 3, unique = true, expires = true, control = true },
+  { name = "control", weight = 3, control = true },
+  { name = "unique", weight = 3, unique = true, control = true },
   { name = "graph", weight = 4, graph = true },
   { name = "graph, control", weight = 3, graph = true, control = true },
   { name = "limits", weight = 4, limits = true },
