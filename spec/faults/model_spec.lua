@@ -33,7 +33,7 @@ local function explain(store, seed, steps, wrong)
   local world = steps.world.name
   steps, wrong = walk.shrink(store, steps, wrong)
   local text = walk.tell(steps)
-  return ("MODEL_SEED=%d (%s): %s\n%s"):format(seed, world, wrong, text), #steps
+  return ("MODEL_WORLD=%q MODEL_SEED=%d: %s\n%s"):format(world, seed, wrong, text), #steps
 end
 
 describe("the model of the queue", function()

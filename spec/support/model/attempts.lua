@@ -57,21 +57,20 @@ local ENDS = {
   end,
 }
 
--- What was done is done; all else ends a job that was told to.
+-- What was done is done; all else ends a job that was told to. (One that fans out may be
+-- ended by what it enqueues besides.)
 local function end_attempt(queue, job, request, answer)
   if request.outcome == "release" then
     limits.undo_start(queue, job)
   end
   if job.asked and request.outcome ~= "ok" then
-    queue:finish(job, job.asked)
-  else
-    job.asked = nil
-    local wrong = ENDS[request.outcome](queue, job, request, answer)
-    if wrong then
-      return wrong
-    end
+    local state = job.asked
+    queue:finish(job, state)
+    return expect("became", answer.became, state)
   end
-  return expect("became", answer.became, job.state)
+  job.asked = nil
+  return ENDS[request.outcome](queue, job, request, answer)
+    or expect("became", answer.became, request.fan and "pending" or job.state)
 end
 
 local OUTCOMES = { "ok", "ok", "ok", "retry", "retry", "fail", "snooze", "release",

@@ -192,6 +192,20 @@ local function has_turn(queue, job)
   return job.state == "available" and job.kept == queue.epoch and queue:is_claimable(job)
 end
 
+--- Where more slots are held than the limits by now give, some have been given up.
+function limits.doubt_turns(queue)
+  for _, job in ipairs(queue:in_state("available")) do
+    for _, gate in ipairs(job.kept and limits.gates(queue, job) or {}) do
+      local held = count(queue, gate, function(other)
+        return runs(other) or other.kept ~= nil
+      end)
+      if gate.rule.concurrency > 0 and held > gate.rule.concurrency then
+        job.kept = -1
+      end
+    end
+  end
+end
+
 local function count_slots(queue, gate, job)
   return count(queue, gate, function(other)
     return runs(other)
@@ -215,23 +229,24 @@ local function beyond_gate(queue, gate, job)
 end
 
 -- In strict order the first is the one that came first; one that has begun and waits for
--- its retry keeps the others waiting. Those that were set aside come in when that is
--- over.
+-- its retry keeps the others waiting. When jobs of other types may pass one whose type
+-- was set aside is left open, also for a moment once that is over.
 local function holds_line(job)
   return runs(job)
     or job.keeps_place and (job.state == "scheduled" or job.state == "retryable")
 end
 
-local function waits_before(queue, other, job)
+local function waits_before(queue, gate, other, job)
   return queue:is_claimable(other) and queue.comes_first(other, job)
     and other.entered < job.entered and not (job.keeps_place or job.kept)
+    and not (gate.level < 3 and other.was_aside)
 end
 
 local function comes_too_early(queue, gate, job)
   local epoch = gate.rule.epoch or 0
   local before = queue:select(function(other)
     return other ~= job and is_at(gate, other)
-      and (holds_line(other) or waits_before(queue, other, job))
+      and (holds_line(other) or waits_before(queue, gate, other, job))
       and other.epoch >= epoch and job.epoch >= epoch
   end)[1]
   return before and ("before job %d in strict order"):format(before.nth)
@@ -252,7 +267,7 @@ end
 
 function limits.note_start(queue, job)
   queue.starts[#queue.starts + 1] = { at = queue.now, id = job.id, queue = job.queue,
-    type = job.type, key = job.key }
+    type = job.type, key = job.key, epoch = queue.epoch }
 end
 
 --- One that never began counts for no rate.
@@ -269,11 +284,23 @@ end
 
 local waits_for
 
+-- How many starts may count. It is left open whether one counts more than once when its
+-- window becomes another: then the store is stricter than it says, for a window.
+local function count_starts(queue, gate, time)
+  local n = 0
+  for _, start in ipairs(queue.starts) do
+    if not start.undone and start.at > time and is_at(gate, start) then
+      n = n + 1 + queue.epoch - start.epoch
+    end
+  end
+  return n
+end
+
 local function is_rate_shut(queue, gate, holders)
   local rule = gate.rule
   local slack = math.ceil(rule.window / GRAIN) + 1
   local first = queue.now - rule.window - slack
-  return rule.rate > 0 and starts_behind(queue, gate, first, 0) + holders >= rule.rate
+  return rule.rate > 0 and count_starts(queue, gate, first) + holders >= rule.rate
 end
 
 --- Whether a rate lets it wait.

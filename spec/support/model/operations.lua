@@ -157,6 +157,7 @@ operations.recover = {
   end,
   check = function(queue, _, answer)
     local n = queue:recover()
+    limits.doubt_turns(queue)
     return expect("released", answer.released, n.released)
       or expect("lost", answer.lost, n.lost)
       or expect("cancelled", answer.cancelled, n.cancelled)

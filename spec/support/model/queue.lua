@@ -16,10 +16,9 @@ local WAITING = { scheduled = true, available = true, retryable = true, pending 
 
 function Queue.new(now)
   return setmetatable({ now = now, jobs = {}, count = 0, places = 0, epoch = 0,
-    entered = 0, restarted_at = 0, effects = {}, locks = {}, rules = {}, policies = {},
-    starts = {},
-    paused = { queue = {}, type = {} }, uniques = {}, batches = {}, fans = {}, todo = {},
-    tallies = {}, told = {}, strangers = 0 }, Queue)
+    entered = 0, restarted_at = 0, effects = {}, locks = {}, rules = {},
+    policies = {}, starts = {}, paused = { queue = {}, type = {} }, uniques = {},
+    batches = {}, fans = {}, todo = {}, tallies = {}, told = {}, strangers = 0 }, Queue)
 end
 
 -- ---- jobs ----
