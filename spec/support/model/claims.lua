@@ -54,7 +54,7 @@ end
 -- Two of the same kind wait at the same gates, where the first that came is called first.
 local function are_alike(a, b)
   return a.type == b.type and a.key == b.key and a.priority == b.priority
-    and a.entered < b.entered and a.epoch == b.epoch
+    and a.entered < b.entered and a.epoch == b.epoch and not a.was_aside
 end
 
 -- One that nothing holds back must not be passed over.
@@ -80,7 +80,7 @@ local function find_firsts(queue, job)
   local firsts = {}
   local beside = queue:select(function(other)
     return other.queue == job.queue and other.rank[1] == job.rank[1]
-      and queue:is_claimable(other) and is_free(queue, other)
+      and is_free(queue, other)
   end)
   for _, other in ipairs(beside) do
     local first = firsts[other.key or ""]
@@ -92,11 +92,13 @@ local function find_firsts(queue, job)
 end
 
 -- While the first job of one key waits, another key has no more turns than its weight
--- says, and a little. (A restart counts anew to what turn the queue has come.)
+-- says, and a little. (A restart counts anew to what turn the queue has come, and turns
+-- of jobs that have left the line are not given to those behind them.)
 local function note_turn(queue, job)
   local key = job.key or ""
   for other, first in pairs(find_firsts(queue, job)) do
-    if other ~= key and first.entered > queue.restarted_at then
+    if other ~= key and queue:is_claimable(first)
+      and first.entered > queue.restarted_at and not queue.gaps[other] then
       local most = math.ceil(weight_of(queue, job) / weight_of(queue, first)) + 2
       first.turns = first.turns or {}
       first.turns[key] = (first.turns[key] or 0) + 1

@@ -16,7 +16,7 @@ local WAITING = { scheduled = true, available = true, retryable = true, pending 
 
 function Queue.new(now)
   return setmetatable({ now = now, jobs = {}, count = 0, places = 0, epoch = 0,
-    entered = 0, restarted_at = 0, effects = {}, locks = {}, rules = {},
+    entered = 0, restarted_at = 0, gaps = {}, effects = {}, locks = {}, rules = {},
     policies = {}, starts = {}, paused = { queue = {}, type = {} }, uniques = {},
     batches = {}, fans = {}, todo = {}, tallies = {}, told = {}, strangers = 0 }, Queue)
 end
@@ -76,10 +76,12 @@ end
 
 --- To its place, or to wait for its time first.
 function Queue:let_in(job)
-  job.state, job.run_at = "available", nil
+  job.state = nil
   enter(self, job)
   if job.delay > 0 then
     self:schedule(job, "scheduled", job.delay)
+  else
+    job.state, job.run_at = "available", nil
   end
   job.delay = 0
 end
@@ -140,9 +142,17 @@ function Queue:held(id, lease)
   return job and job.state == "running" and job.lease == lease and job or nil
 end
 
+--- One that waits goes elsewhere.
+function Queue:leave_line(job)
+  if job.state == "available" then
+    self.gaps[job.key or ""] = true
+  end
+end
+
 --- To come again at that time, behind those that are there then. In strict order it keeps
 --- its place, and others wait for it.
 function Queue:schedule(job, state, delay, keeps_place)
+  self:leave_line(job)
   job.state, job.run_at, job.kept = state, self.now + delay, nil
   job.keeps_place = keeps_place
 end
@@ -155,6 +165,7 @@ end
 
 --- Ends one that waits. No claim of before can end it a second time.
 function Queue:end_waiting(job, state)
+  self:leave_line(job)
   job.lease, job.after, job.unmet = job.lease + 1, {}, 0
   self:finish(job, state)
 end
@@ -258,7 +269,8 @@ function Queue:start(job)
 end
 
 --- It has no turn for slots any more.
-function Queue.give_up(_, job)
+function Queue:give_up(job)
+  self:leave_line(job)
   job.kept, job.keeps_place = nil, nil
 end
 
