@@ -145,6 +145,8 @@ static void sum_up(uv_timer_t *timer)
 static void count_end(enum kind kind, const struct store_job *job,
                       const struct store_finish *end)
 {
+  if (!ends.loop || !log__wants(LOG_INFO))
+    return;
   struct count *c = &tally_of(job->type)->counts[kind];
   uint64_t now = uv_now(ends.loop);
   if (now - c->since_ms >= SECOND_MS) {
@@ -163,9 +165,9 @@ static void count_end(enum kind kind, const struct store_job *job,
 
 void log_ended(const struct store_job *job, const struct store_finish *end)
 {
-  if (end->outcome == STORE_OK && ends.loop && log__wants(LOG_INFO))
+  if (end->outcome == STORE_OK)
     count_end(COMPLETED, job, end);
-  else if (end->became == STORE_CANCELLED && ends.loop && log__wants(LOG_INFO))
+  else if (end->became == STORE_CANCELLED) /* whatever its last attempt came to */
     count_end(CANCELLED, job, end);
   else if (end->became == STORE_DEAD)
     say_end("dead", LOG_ERROR, job, end);

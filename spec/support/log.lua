@@ -43,7 +43,7 @@ candy.task("succeed", function() end)
 
 function log.start(options)
   options = options or {}
-  options.scripts = { ["log.lua"] = log.SCRIPT }
+  options.scripts = options.scripts or { ["log.lua"] = log.SCRIPT }
   return candy.start(options)
 end
 

@@ -156,6 +156,18 @@ describe("the log", function()
     assert.are.equal(501, #told + summed)
   end)
 
+  it("says no attempt of a cancelled job to be retried, whatever its level", function()
+    host = log.start({ env = { CANDY_LOG_LEVEL = "warn" }, scripts = {
+      ["sleeps.lua"] = [[local candy = require("candy")
+        candy.task("sleeps", function() candy.sleep("1h") end)]] } })
+    local id = host:push("sleeps")
+    host:wait(id, "running")
+    host:request("POST", "/tasks/" .. id .. "/cancel")
+    assert.are.equal("cancelled", host:wait(id).state)
+    assert.are.equal(0, (host:stop()))
+    assert.are.equal(0, #log.find(host, "will be retried"))
+  end)
+
   it("keeps what is below its level out of every sink", function()
     host = log.start({ env = { CANDY_LOG_LEVEL = "error" } })
     log.say(host, "only a warning", nil, "warn")
