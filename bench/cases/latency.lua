@@ -1,7 +1,32 @@
--- A calm host, 100 jobs a second: how long a job waits.
+-- A calm host, 100 jobs a second: how long a job waits; and how long the disk takes for one
+-- sync at the same pace, since each job waits for one.
+local uv = require("luv")
 local beat = require("bench.beat")
 local hosts = require("bench.hosts")
 local statistics = require("bench.statistics")
+
+local PAGE = ("x"):rep(4096)
+local EVERY_MS = 10
+
+-- Milliseconds of each of `count` syncs behind a page that is written over.
+local function syncs(folder, count)
+  local took, path = {}, folder .. "/sync"
+  local file = assert(uv.fs_open(path, "w", 384))
+  local timer = uv.new_timer()
+  timer:start(0, EVERY_MS, function()
+    local began = uv.hrtime()
+    assert(uv.fs_write(file, PAGE, 0))
+    assert(uv.fs_fdatasync(file))
+    took[#took + 1] = (uv.hrtime() - began) / 1e6
+    if #took == count then
+      timer:close()
+    end
+  end)
+  uv.run()
+  uv.fs_close(file)
+  uv.fs_unlink(path)
+  return took
+end
 
 return function(report, scale)
   local host = hosts.start({ workers = 1 })
@@ -10,9 +35,12 @@ return function(report, scale)
   host:stop()
   local delays = beat.delays(host, sent)
   assert(#delays == scale.beats)
+  local disk = syncs(host.folder, scale.beats / 5)
   report("post to handler at 100 jobs/s, p50", statistics.median(delays), "ms",
     { target = "< 0.8", compare = "p50" })
   report("post to handler at 100 jobs/s, p99", statistics.quantile(delays, 0.99), "ms",
     { target = "< 2", compare = "p99" })
+  report("of it, one sync of the disk, p50", statistics.median(disk), "ms")
+  report("of it, one sync of the disk, p99", statistics.quantile(disk, 0.99), "ms")
   hosts.drop(host)
 end
