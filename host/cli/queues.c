@@ -91,6 +91,26 @@ int cmd_queues(struct conf *conf, const struct cli_args *args)
 
 /* ---- pause and resume ---- */
 
+static bool is_task(const json_t *tasks, const char *name)
+{
+  size_t i = 0, n = json_array_size(tasks);
+  while (i < n && strcmp(jx_str(json_array_get(tasks, i), "name", ""), name) != 0)
+    i++;
+  return i < n;
+}
+
+/* Any name is that of a queue, so that one who forgets --task would hear of no fault. */
+static void tell_of_task(struct conf *conf, const char *name, const char *verb)
+{
+  struct ask ask;
+  if (ask_host(&ask, conf, "GET", "/definitions", NULL) == CLI_OK &&
+      is_task(json_object_get(ask.json, "items"), name))
+    fprintf(stderr,
+            "candy: that is the queue; the task is meant by `candy %s --task %s`\n", verb,
+            name);
+  ask_fini(&ask);
+}
+
 static int set_pause(struct conf *conf, const struct cli_args *args, const char *verb)
 {
   struct ask ask;
@@ -112,6 +132,8 @@ static int set_pause(struct conf *conf, const struct cli_args *args, const char 
   else if (code == CLI_OK)
     printf("%s %s %s\n", task ? "task" : "queue", args->words[0],
            verb[0] == 'p' ? "rests" : "goes on");
+  if (code == CLI_OK && !task)
+    tell_of_task(conf, args->words[0], verb);
   ask_fini(&ask);
   buf_fini(&target);
   buf_fini(&body);

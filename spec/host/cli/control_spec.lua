@@ -110,6 +110,10 @@ describe("control by the command line", function()
     assert.matches("task sleeps is paused by local", said("queues"))
     said("resume", "--task", "sleeps")
     assert.matches("no script declares", refused(1, "pause", "--task", "nobody"))
+    local _, _, hint = host:command({ "pause", "sleeps" })
+    assert.are.equal("candy: that is the queue; the task is meant by "
+      .. "`candy pause --task sleeps`\n", hint)
+    assert.are.equal("", select(3, host:command({ "resume", "night" })))
   end)
 
   it("gives jobs a deadline", function()
