@@ -220,7 +220,8 @@ function options.read(where, given, known)
     local meant, expected = reader(value)
     if meant == nil then
       core.misuse(('option "%s" of %s must be %s, not %s')
-        :format(name, where, expected, show(value)))
+        :format(name, where, expected, type(value) == "table" and "this table"
+          or show(value)))
     end
     read[name] = meant
   end

@@ -94,7 +94,7 @@ end
 local WEIGHT_MOST = 1000
 
 local function weights(value)
-  local expected = ("a table of weights by key, such as { acme = 5 }, from 1 to %d")
+  local expected = ("a table such as { acme = 5 }, of weights from 1 to %d by key")
     :format(WEIGHT_MOST)
   local fits = options.integer(1, WEIGHT_MOST)
   if type(value) ~= "table" then
