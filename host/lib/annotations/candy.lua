@@ -252,7 +252,7 @@ function Job:children() end
 ---@field key_concurrency integer?  the same for the jobs of each key
 ---@field key_rate string?
 ---@field order "strict"|"strict_by_key"|nil  all of its jobs, or those of each key, run one after the other in the order in which they came, retries included; priorities count for nothing then
----@field fair boolean?  true: its keys take turns
+---@field fair boolean?  true: its keys take turns; not with ageing, nor order = "strict"
 ---@field weights table<string, integer>?  how often each key's turn comes, with `fair`; 1 by default
 ---@field ageing candy.Duration?  so long a wait is worth one step of priority
 

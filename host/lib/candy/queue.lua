@@ -124,7 +124,7 @@ end
 ---@field order "strict"|"strict_by_key"|nil  all of its jobs, or those of each key, run
 ---  one after the other in the order in which they came, retries included; priorities
 ---  count for nothing then
----@field fair boolean?  true: its keys take turns
+---@field fair boolean?  true: its keys take turns; not with ageing, nor order = "strict"
 ---@field weights table<string, integer>?  how often each key's turn comes, with `fair`; 1
 ---  by default
 ---@field ageing candy.Duration?  so long a wait is worth one step of priority
