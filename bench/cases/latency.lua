@@ -1,5 +1,5 @@
--- A calm host, 100 jobs a second: how long a job waits; and how long the disk takes for one
--- sync at the same pace, since each job waits for one.
+-- A calm host, 100 jobs a second: how long a job waits; and how long the disk takes for
+-- one sync at the same pace, since each job waits for one.
 local uv = require("luv")
 local beat = require("bench.beat")
 local hosts = require("bench.hosts")
