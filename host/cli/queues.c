@@ -17,12 +17,38 @@
 static const char *const counts[] = {"available", "blocked", "scheduled",
                                      "retryable", "running", "dead"};
 
-#define COUNTS (sizeof counts / sizeof counts[0])
+enum { AVAILABLE, BLOCKED, SCHEDULED, RETRYABLE, RUNNING, DEAD, COUNTS };
 
-static void add_count(struct table *table, int64_t n)
+/* Where the host's counts end: of one queue, or of all queues together. */
+#define AVAILABLE_MOST 10000
+#define WAITING_MOST   100000 /* blocked; scheduled and retryable */
+#define DEAD_MOST      10000
+
+static void add_up(const json_t *queues, int64_t total[COUNTS])
+{
+  size_t i;
+  json_t *queue;
+  json_array_foreach(queues, i, queue)
+    for (size_t k = 0; k < COUNTS; k++)
+      total[k] += jx_int(queue, counts[k], 0);
+}
+
+static bool may_be_more(size_t which, int64_t n, const int64_t total[COUNTS])
+{
+  int64_t later = total[SCHEDULED] + total[RETRYABLE];
+  if (which == AVAILABLE)
+    return n >= AVAILABLE_MOST;
+  if (which == BLOCKED)
+    return n && total[BLOCKED] >= WAITING_MOST;
+  if (which == DEAD)
+    return n && total[DEAD] >= DEAD_MOST;
+  return n && which != RUNNING && later >= WAITING_MOST;
+}
+
+static void add_count(struct table *table, int64_t n, bool more)
 {
   char text[32];
-  snprintf(text, sizeof text, "%" PRId64 "%s", n, n >= 10000 ? "+" : "");
+  snprintf(text, sizeof text, "%" PRId64 "%s", n, more ? "+" : "");
   table_add(table, text);
 }
 
@@ -38,13 +64,16 @@ static void add_pause(struct table *table, const json_t *paused)
   buf_fini(&text);
 }
 
-static void add_queue(struct table *table, const json_t *queue)
+static void add_queue(struct table *table, const json_t *queue,
+                      const int64_t total[COUNTS])
 {
   char age[32];
   int64_t oldest = jx_int(queue, "oldest_available_ms", 0);
   table_add(table, jx_str(queue, "name", ""));
-  for (size_t i = 0; i < COUNTS; i++)
-    add_count(table, jx_int(queue, counts[i], 0));
+  for (size_t i = 0; i < COUNTS; i++) {
+    int64_t n = jx_int(queue, counts[i], 0);
+    add_count(table, n, may_be_more(i, n, total));
+  }
   table_add(table, oldest ? duration_format(oldest / 1000 * 1000, age) : "");
   add_pause(table, json_object_get(queue, "paused"));
 }
@@ -55,9 +84,11 @@ static void print_queues(const json_t *items)
       {"QUEUE", NULL},     {"AVAILABLE", NULL}, {"BLOCKED", NULL},
       {"SCHEDULED", NULL}, {"RETRYABLE", NULL}, {"RUNNING", NULL},
       {"DEAD", NULL},      {"OLDEST", NULL},    {"PAUSED", NULL}};
+  int64_t total[COUNTS] = {0};
+  add_up(items, total);
   struct table *table = table_new(columns, sizeof columns / sizeof columns[0]);
   for (size_t i = 0; i < json_array_size(items); i++)
-    add_queue(table, json_array_get(items, i));
+    add_queue(table, json_array_get(items, i), total);
   table_print(table, stdout);
   table_free(&table);
   if (json_array_size(items) == 0)

@@ -1,6 +1,7 @@
 -- candy cancel, edit, pause, resume, queues; previews of retry and purge.
 local cjson = require("cjson")
 local candy = require("spec.support.candy")
+local poll = require("spec.support.poll")
 
 local SCRIPT = [[
 local candy = require("candy")
@@ -114,6 +115,27 @@ describe("control by the command line", function()
     assert.are.equal("candy: that is the queue; the task is meant by "
       .. "`candy pause --task sleeps`\n", hint)
     assert.are.equal("", select(3, host:command({ "resume", "night" })))
+  end)
+
+  it("tells counts that may be higher from those that are whole", function()
+    said("pause", "many")
+    said("pause", "--task", "fails")
+    for type, queue in pairs({ echo = "many", fails = "kept" }) do
+      local list = {}
+      for i = 1, 10000 do
+        list[i] = { type = type, queue = queue }
+      end
+      host:request("POST", "/tasks", list)
+      host:push(type, {}, { queue = queue })
+    end
+    poll.wait_for(function()
+      return said("queues"):find("\nkept +0 +10001 ")
+    end, 60, "all jobs to be set aside")
+    assert.matches("\nmany +10000%+ +0 ", said("queues"))
+    assert.are.equal("10001 jobs cancelled\n", said("cancel", "--queue", "many"))
+    assert.are.equal("10001 jobs cancelled\n", said("cancel", "--queue", "kept"))
+    said("resume", "many")
+    said("resume", "--task", "fails")
   end)
 
   it("gives jobs a deadline", function()
