@@ -3,18 +3,11 @@
 local graph = require("spec.support.model.graph")
 local jobs = require("spec.support.model.jobs")
 local limits = require("spec.support.model.limits")
+local words = require("spec.support.model.words")
+
+local one_of, expect = words.one_of, words.expect
 
 local attempts = {}
-
-local function one_of(r, list)
-  return list[r(#list)]
-end
-
-local function expect(what, have, want)
-  if have ~= want then
-    return ("%s is %s, not %s"):format(what, tostring(have), tostring(want))
-  end
-end
 
 local function come_again(queue, job, state, delay)
   queue:schedule(job, state, delay, limits.in_line(queue, job))

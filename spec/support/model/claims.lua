@@ -2,14 +2,11 @@
 -- must be given in the order of their queue, and all of them; of the others see
 -- limits.lua.
 local limits = require("spec.support.model.limits")
+local words = require("spec.support.model.words")
+
+local expect = words.expect
 
 local claims = {}
-
-local function expect(what, have, want)
-  if have ~= want then
-    return ("%s is %s, not %s"):format(what, tostring(have), tostring(want))
-  end
-end
 
 local COLUMNS = { "retry_count", "rescues", "type", "queue", "payload" }
 

@@ -2,18 +2,11 @@
 -- like those of operations.lua.
 local bulk = require("spec.support.model.bulk")
 local limits = require("spec.support.model.limits")
+local words = require("spec.support.model.words")
+
+local one_of, expect = words.one_of, words.expect
 
 local control = {}
-
-local function one_of(r, list)
-  return list[r(#list)]
-end
-
-local function expect(what, have, want)
-  if have ~= want then
-    return ("%s is %s, not %s"):format(what, tostring(have), tostring(want))
-  end
-end
 
 -- ---- cancel ----
 

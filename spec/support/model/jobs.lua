@@ -1,12 +1,11 @@
 -- New jobs, for the model of the queue: how they are drawn, what a request says of them,
 -- and what must become of them.
 local graph = require("spec.support.model.graph")
+local words = require("spec.support.model.words")
+
+local one_of = words.one_of
 
 local jobs = {}
-
-local function one_of(r, list)
-  return list[r(#list)]
-end
 
 -- ---- drawing ----
 

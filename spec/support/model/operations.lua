@@ -20,6 +20,9 @@ local graph = require("spec.support.model.graph")
 local jobs = require("spec.support.model.jobs")
 local limits = require("spec.support.model.limits")
 local worlds = require("spec.support.model.worlds")
+local words = require("spec.support.model.words")
+
+local one_of, expect = words.one_of, words.expect
 
 local operations = {
   lock = require("spec.support.model.locks").lock,
@@ -28,16 +31,6 @@ local operations = {
   pause = control.pause, edit = control.edit,
   finish = attempts.finish, progress = attempts.progress,
 }
-
-local function one_of(r, list)
-  return list[r(#list)]
-end
-
-local function expect(what, have, want)
-  if have ~= want then
-    return ("%s is %s, not %s"):format(what, tostring(have), tostring(want))
-  end
-end
 
 -- ---- in ----
 

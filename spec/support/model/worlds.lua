@@ -2,6 +2,8 @@
 -- features meet and what goes wrong can still be cut down to a few steps.
 --
 -- Whatever a world says is in the steps of its walks: it is needed for drawing alone.
+local one_of = require("spec.support.model.words").one_of
+
 local worlds = {}
 
 local FEATURES = { "control", "unique", "graph", "limits", "order", "turns" }
@@ -24,10 +26,6 @@ local KINDS = {
     control = true },
   { name = "all", weight = 4, any = true },
 }
-
-local function one_of(r, list)
-  return list[r(#list)]
-end
 
 local function draw_limit(r)
   local what = r(6)
