@@ -28,6 +28,7 @@ end
 --- end, one that is run again makes it go on. Returns whether it must wait for its turn.
 function Queue:back(job)
   local batch = job.batch
+  graph.cancel_children(self, job)
   tally(self, batch, { job = job, [job.state] = -1 })
   if not batch or batch.is_forgotten
     or batch.cancelling == "asks" and not batch.finished_at then
@@ -148,10 +149,12 @@ local function met(queue, job)
   return true
 end
 
+-- The children that a job waits for.
 local function batch_of_parent(queue, parent)
   local newest
   for _, batch in ipairs(queue.fans) do
-    if batch.parent == parent and not batch.finished_at then
+    local is_settled = batch.left_alone or batch.told.complete or batch.finished_at
+    if batch.parent == parent and not is_settled then
       newest = batch
     end
   end
@@ -165,7 +168,8 @@ local function begin_cancel(queue, batch)
   end
 end
 
-local function cancel_children(queue, parent)
+--- Of a job that has ended, or is brought back: nobody waits for them any more.
+function graph.cancel_children(queue, parent)
   local batch = batch_of_parent(queue, parent)
   if batch then
     batch.left_alone = true
@@ -173,7 +177,12 @@ local function cancel_children(queue, parent)
   end
 end
 
+-- One that was brought back meanwhile has not ended: others go on waiting for it.
 local function tell_waiters(queue, over)
+  local is_back = queue.jobs[over.job.id] and not queue:is_finished(over.job)
+  if is_back and over.state ~= "completed" then
+    return
+  end
   for _, job in ipairs(queue:in_state("pending")) do
     if job.after[over.job.nth] then
       job.after[over.job.nth] = nil
@@ -185,7 +194,7 @@ local function tell_waiters(queue, over)
     end
   end
   if over.state ~= "completed" then
-    cancel_children(queue, over.job)
+    graph.cancel_children(queue, over.job)
   end
 end
 
