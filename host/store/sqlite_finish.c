@@ -107,13 +107,25 @@ static int64_t after_delay(const struct sqlite_writer *w, const struct store_fin
   return w->now + (f->delay_ms > 0 ? f->delay_ms : 0);
 }
 
+/* In strict order it keeps its place as well as its slot, for those that are compared by
+ * the sequence alone. */
+static int come_again(struct sqlite_writer *w, const struct store_finish *f,
+                      struct sqlite_place *p, enum store_state state, struct err *err)
+{
+  if (sqlite__own_priority(w, p, &p->priority, err) < 0)
+    return -1;
+  if (p->held == 0 || p->turn != 0)
+    p->seq = 0;
+  return sqlite__add_scheduled(w, p, state, after_delay(w, f), err);
+}
+
 static int retry(struct sqlite_writer *w, const struct store_finish *f, struct held *held,
                  struct err *err)
 {
   if (note_failure(w, f, held, RETRIED, err) < 0)
     return -1;
   held->place.retry_count++;
-  return sqlite__come_again(w, &held->place, STORE_RETRYABLE, after_delay(w, f), err);
+  return come_again(w, f, &held->place, STORE_RETRYABLE, err);
 }
 
 static int die(struct sqlite_writer *w, const struct store_finish *f, struct held *held,
@@ -134,7 +146,7 @@ static int die(struct sqlite_writer *w, const struct store_finish *f, struct hel
 static int snooze(struct sqlite_writer *w, const struct store_finish *f,
                   struct held *held, struct err *err)
 {
-  return sqlite__come_again(w, &held->place, STORE_SCHEDULED, after_delay(w, f), err);
+  return come_again(w, f, &held->place, STORE_SCHEDULED, err);
 }
 
 static int give_back(struct sqlite_writer *w, const struct store_finish *f,

@@ -176,24 +176,16 @@ struct sqlite_place sqlite__blocked_place(sqlite3_stmt *s);
 /* Without any, nothing of the rest needs to be called. */
 bool sqlite__has_policy(const struct sqlite_writer *w, int64_t type, int64_t queue);
 
-struct sqlite_shut {
-  struct sqlite_gate_id gate; /* it waits behind this one */
-  int64_t until; /* or, if not 0, for this time: others of its line wait for it */
-};
-
 /* A ready job that has left candy_ready for running. True: it may run, and has all its
- * slots; false: it must wait as `shut` says, with place.held as it is then. */
+ * slots; false: it must wait behind the gate `shut`, with place.held as it is then. */
 bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
-                        struct sqlite_place *p, struct sqlite_shut *shut);
+                        struct sqlite_place *p, struct sqlite_gate_id *shut);
 
 /* Whether a ready job whose task rests is to pass its gates all the same: it waits in its
  * line of strict order, and keeps its turn in it. The line is opened when the task goes
  * on. */
 bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
                            const struct sqlite_place *p);
-/* One that does not gives up its slots; but who is the first of such a line stays it. */
-void sqlite__rest_task(struct sqlite_writer *w, const struct sqlite_subject *s,
-                       struct sqlite_place *p);
 void sqlite__open_lines(struct sqlite_writer *w, int64_t type);
 
 /* How many of this queue may begin now. */
@@ -249,11 +241,6 @@ int sqlite__ordered_priority(const struct sqlite_writer *w,
                              const struct sqlite_subject *s, int priority);
 int sqlite__place_in_order(struct sqlite_writer *w, const struct sqlite_subject *s,
                            struct sqlite_place *p, struct err *err);
-
-/* A job that ran, or was called, is to wait for a time: it comes into its queue anew
- * then, but where it keeps slots of strict order. */
-int sqlite__come_again(struct sqlite_writer *w, struct sqlite_place *p,
-                       enum store_state state, int64_t at, struct err *err);
 
 /* The same for one that came in before and comes into its queue anew. */
 int sqlite__place_again(struct sqlite_writer *w, struct sqlite_place *p, struct err *err);

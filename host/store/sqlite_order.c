@@ -159,15 +159,3 @@ int sqlite__place_again(struct sqlite_writer *w, struct sqlite_place *p, struct 
   sqlite__stop(row);
   return rc;
 }
-
-/* In strict order it keeps its place as well as its slot, for those that are compared by
- * the sequence alone. */
-int sqlite__come_again(struct sqlite_writer *w, struct sqlite_place *p,
-                       enum store_state state, int64_t at, struct err *err)
-{
-  if (sqlite__own_priority(w, p, &p->priority, err) < 0)
-    return -1;
-  if (p->held == 0 || p->turn != 0)
-    p->seq = 0;
-  return sqlite__add_scheduled(w, p, state, at, err);
-}

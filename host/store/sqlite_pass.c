@@ -93,22 +93,18 @@ static bool line_rests(const struct sqlite_writer *w, const struct sqlite_gate *
   return g->kind == GATE_TASK_KEY_ORDER && sqlite__is_paused(w, g->scope);
 }
 
-/* Not where it would keep others of its queue from running meanwhile. */
-static bool has_line(const struct sqlite_writer *w, const struct sqlite_gates_of *gates)
-{
-  const struct sqlite_gate *own = gates->at[HELD_TASK_KEY],
-                           *queue = gates->at[HELD_QUEUE];
-  return own && line_rests(w, own) && !(queue && queue->rule->strict);
-}
-
+/* Not where it would keep others from a slot of their queue meanwhile. */
 bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
                            const struct sqlite_place *p)
 {
   struct sqlite_gates_of gates;
-  if (p->held >= HELD_TASK_KEY || !sqlite__has_policy(w, s->type, s->queue))
+  if (!sqlite__has_policy(w, s->type, s->queue))
     return false;
   sqlite__find_gates(w, s, &gates);
-  return has_line(w, &gates) && !gates.at[HELD_QUEUE_KEY];
+  const struct sqlite_gate *own = gates.at[HELD_TASK_KEY], *queue = gates.at[HELD_QUEUE];
+  if (!own || !line_rests(w, own) || (queue && queue->rule->strict))
+    return false;
+  return p->held >= HELD_TASK_KEY || !gates.at[HELD_QUEUE_KEY];
 }
 
 void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
@@ -261,14 +257,6 @@ static void give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates
   }
 }
 
-void sqlite__rest_task(struct sqlite_writer *w, const struct sqlite_subject *s,
-                       struct sqlite_place *p)
-{
-  struct sqlite_gates_of gates;
-  sqlite__find_gates(w, s, &gates);
-  give_up(w, &gates, p, has_line(w, &gates) ? HELD_TASK_KEY : 0);
-}
-
 /* Someone who is late waits though there is room: for those before it to be called. */
 static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g)
 {
@@ -280,9 +268,9 @@ static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g)
 
 /* A job that came back to its place may have the slot of a gate that its rate keeps shut.
  * It waits there without it, and without those behind it: whoever is first in the line
- * could wait for that slot. With one that strict order keeps it is in no line. */
+ * could wait for that slot. */
 bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
-                        struct sqlite_place *p, struct sqlite_shut *shut)
+                        struct sqlite_place *p, struct sqlite_gate_id *shut)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
@@ -292,16 +280,10 @@ bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
     return true;
   }
   struct sqlite_gate *g = gates.at[level];
-  int64_t kept = kept_of(&gates, p->held);
-  if (kept >= level) {
-    give_up(w, &gates, p, kept);
-    *shut = (struct sqlite_shut){.until = sqlite__rate_opens_at(g)};
-    return false;
-  }
   give_up(w, &gates, p, level - 1);
   reserve_slots(w, &gates, s, p, level);
   wait_behind(w, g);
-  *shut = (struct sqlite_shut){.gate = sqlite__gate_id(g)};
+  *shut = sqlite__gate_id(g);
   return false;
 }
 
