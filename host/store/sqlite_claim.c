@@ -170,15 +170,15 @@ static int delete_runs(struct claiming *k, struct err *err)
   return 0;
 }
 
-/* A slot that it gives up calls others, whose places may lie among those of the runs: the
- * runs end here. */
-static int set_aside(struct claiming *k, struct sqlite_place *p,
-                     enum sqlite_gate_kind kind, int64_t type, struct err *err)
+static int set_aside(struct claiming *k, const struct sqlite_subject *job,
+                     struct sqlite_place *p, enum sqlite_gate_kind kind, struct err *err)
 {
   k->aside++;
-  if (p->held && (delete_runs(k, err) < 0 || sqlite__give_up_slots(k->w, p, err) < 0))
+  if (kind == GATE_PAUSED)
+    sqlite__rest_task(k->w, job, p);
+  else if (sqlite__give_up_slots(k->w, p, err) < 0)
     return -1;
-  return sqlite__block(k->w, &(struct sqlite_gate_id){kind, type, ""}, p, err);
+  return sqlite__block(k->w, &(struct sqlite_gate_id){kind, job->type, ""}, p, err);
 }
 
 /* Columns of ready_scan behind the eight of the place. */
@@ -277,9 +277,9 @@ static int take_row(struct claiming *k, sqlite3_stmt *s, struct err *err)
   if (sqlite__leave_ready(k->w, &p, err) < 0)
     return -1;
   if (flag == TYPE_UNKNOWN)
-    return set_aside(k, &p, GATE_TYPE, job.type, err);
+    return set_aside(k, &job, &p, GATE_TYPE, err);
   if (sqlite__is_paused(k->w, job.type) && !sqlite__rests_in_line(k->w, &job, &p))
-    return set_aside(k, &p, GATE_PAUSED, job.type, err);
+    return set_aside(k, &job, &p, GATE_PAUSED, err);
   int may_run = pass_gates(k, &job, &p, err);
   if (may_run <= 0)
     return may_run;

@@ -186,6 +186,9 @@ bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
  * on. */
 bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
                            const struct sqlite_place *p);
+/* One that does not gives up its slots; but who is the first of such a line stays it. */
+void sqlite__rest_task(struct sqlite_writer *w, const struct sqlite_subject *s,
+                       struct sqlite_place *p);
 void sqlite__open_lines(struct sqlite_writer *w, int64_t type);
 
 /* How many of this queue may begin now. */

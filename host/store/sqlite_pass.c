@@ -93,18 +93,22 @@ static bool line_rests(const struct sqlite_writer *w, const struct sqlite_gate *
   return g->kind == GATE_TASK_KEY_ORDER && sqlite__is_paused(w, g->scope);
 }
 
-/* Not where it would keep others from a slot of their queue meanwhile. */
+/* Not where it would keep others of its queue from running meanwhile. */
+static bool has_line(const struct sqlite_writer *w, const struct sqlite_gates_of *gates)
+{
+  const struct sqlite_gate *own = gates->at[HELD_TASK_KEY],
+                           *queue = gates->at[HELD_QUEUE];
+  return own && line_rests(w, own) && !(queue && queue->rule->strict);
+}
+
 bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject *s,
                            const struct sqlite_place *p)
 {
   struct sqlite_gates_of gates;
-  if (!sqlite__has_policy(w, s->type, s->queue))
+  if (p->held >= HELD_TASK_KEY || !sqlite__has_policy(w, s->type, s->queue))
     return false;
   sqlite__find_gates(w, s, &gates);
-  const struct sqlite_gate *own = gates.at[HELD_TASK_KEY], *queue = gates.at[HELD_QUEUE];
-  if (!own || !line_rests(w, own) || (queue && queue->rule->strict))
-    return false;
-  return p->held >= HELD_TASK_KEY || !gates.at[HELD_QUEUE_KEY];
+  return has_line(w, &gates) && !gates.at[HELD_QUEUE_KEY];
 }
 
 void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
@@ -255,6 +259,15 @@ static void give_up(struct sqlite_writer *w, const struct sqlite_gates_of *gates
     if (g->state.waited_for)
       sqlite__gate_opens(w, g, w->now);
   }
+}
+
+void sqlite__rest_task(struct sqlite_writer *w, const struct sqlite_subject *s,
+                       struct sqlite_place *p)
+{
+  struct sqlite_gates_of gates;
+  sqlite__find_gates(w, s, &gates);
+  bool is_first = p->held >= HELD_TASK_KEY && has_line(w, &gates);
+  give_up(w, &gates, p, is_first ? HELD_TASK_KEY : 0);
 }
 
 /* Someone who is late waits though there is room: for those before it to be called. */

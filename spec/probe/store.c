@@ -276,6 +276,7 @@ static const struct {
     CASE(children_stay_for_their_parent),
     CASE(a_parent_that_is_retried_before_all_is_told),
     CASE(a_purge_passes_by_what_stays),
+    CASE(strict_order_in_a_fair_queue),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

@@ -405,4 +405,22 @@ static void a_purge_passes_by_what_stays(void)
   CHECK_INT(op.count, 1);
 }
 
+/* A place is given anew there to one that comes back, but not in its line. */
+static void strict_order_in_a_fair_queue(void)
+{
+  struct store_type t = {.name = "t", .order = STORE_BY_KEY};
+  struct store_queue q = {.name = "q", .fair = true};
+  know_all(&t, 1, &q, 1);
+  int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
+  struct taken one = THESE(a).jobs[0];
+  CHECK(finish(one, STORE_SNOOZE) == STORE_DONE);
+  set_pause(true, "t", false);
+  THESE(0);
+  set_pause(true, "t", true);
+  one = take_when_due();
+  CHECK_INT(one.id, a);
+  CHECK(finish(one, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+}
+
 #endif
