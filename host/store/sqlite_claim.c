@@ -64,6 +64,7 @@ static int read_due(struct sqlite_writer *w, struct due *due, struct err *err)
         .rescues = sqlite3_column_int64(s, 6),
         .seq = sqlite3_column_int64(s, 7),
         .held = sqlite3_column_int64(s, 8),
+        .turn = sqlite3_column_int64(s, 9),
     };
   return rc;
 }

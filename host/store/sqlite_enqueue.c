@@ -52,7 +52,8 @@ int sqlite__add_scheduled(struct sqlite_writer *w, const struct sqlite_place *p,
   if (sqlite__run(&w->conn, SQL_SCHEDULED_ADD,
                   ARGS(arg_int(p->id), arg_int(state), arg_int(run_at), arg_int(p->queue),
                        arg_int(p->priority), arg_int(p->lease), arg_int(p->retry_count),
-                       arg_int(p->rescues), arg_id(p->seq), arg_int(p->held)),
+                       arg_int(p->rescues), arg_id(p->seq), arg_int(p->held),
+                       arg_int(p->turn)),
                   err) < 0)
     return -1;
   if (*next_due == 0 || run_at < *next_due)

@@ -107,15 +107,15 @@ static int64_t after_delay(const struct sqlite_writer *w, const struct store_fin
   return w->now + (f->delay_ms > 0 ? f->delay_ms : 0);
 }
 
-/* In strict order it keeps its place as well as its slot, for those that are compared by
- * the sequence alone. */
+/* In strict order it keeps its place as well as its slot, its turn in it. */
 static int come_again(struct sqlite_writer *w, const struct store_finish *f,
                       struct sqlite_place *p, enum store_state state, struct err *err)
 {
-  if (sqlite__own_priority(w, p, &p->priority, err) < 0)
-    return -1;
-  if (p->held == 0 || p->turn != 0)
-    p->seq = 0;
+  if (p->held == 0) {
+    if (sqlite__own_priority(w, p, &p->priority, err) < 0)
+      return -1;
+    p->seq = p->turn = 0;
+  }
   return sqlite__add_scheduled(w, p, state, after_delay(w, f), err);
 }
 

@@ -27,6 +27,7 @@ EMBED(sqlite_sql_001, FOLDER "001_queue.sql");
 EMBED(sqlite_sql_002, FOLDER "002_logs.sql");
 EMBED(sqlite_sql_003, FOLDER "003_places.sql");
 EMBED(sqlite_sql_004, FOLDER "004_parents.sql");
+EMBED(sqlite_sql_005, FOLDER "005_turns.sql");
 
 static const char *const files[] = {
     sqlite_sql_turn_start,  sqlite_sql_job_start,     sqlite_sql_upkeep_start,
@@ -35,7 +36,8 @@ static const char *const files[] = {
     sqlite_sql_graph_start, sqlite_sql_gate_start};
 
 const char *const sqlite__migrations[] = {sqlite_sql_001_start, sqlite_sql_002_start,
-                                          sqlite_sql_003_start, sqlite_sql_004_start};
+                                          sqlite_sql_003_start, sqlite_sql_004_start,
+                                          sqlite_sql_005_start};
 const int sqlite__migrations_n = sizeof sqlite__migrations / sizeof sqlite__migrations[0];
 
 static const char *const names[SQL_COUNT] = {

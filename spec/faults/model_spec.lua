@@ -102,8 +102,8 @@ describe("the model of the queue", function()
       "from candy_start where n > 9" },
     ["retries that others in strict order pass"] = { "order", "count_scheduled",
       "where s.held <> 0", "where s.held <> 0 and s.state = 0" },
-    ["strict order that a retry gives up"] = { "order", "scheduled_add", "?10)",
-      "min(0, ?10))" },
+    ["strict order that a retry gives up"] = { "order", "scheduled_add", "?10,",
+      "min(0, ?10)," },
     ["keys that do not take turns"] = { "turns", "turn_give", "max(turn, ?3) + ?4",
       "?3 + ?4" },
   }

@@ -277,6 +277,7 @@ static const struct {
     CASE(a_parent_that_is_retried_before_all_is_told),
     CASE(a_purge_passes_by_what_stays),
     CASE(strict_order_in_a_fair_queue),
+    CASE(strict_order_in_a_fair_queue_with_other_limits),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

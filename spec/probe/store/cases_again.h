@@ -423,4 +423,25 @@ static void strict_order_in_a_fair_queue(void)
   CHECK_INT(take_when_due().id, b);
 }
 
+/* Where there is no room for the first of a line any more, those behind it wait as well. */
+static void strict_order_in_a_fair_queue_with_other_limits(void)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue plain = {.name = "q", .fair = true}, limited = plain;
+  limited.key_limit.concurrency = 1;
+  know_all(types, 2, &plain, 1);
+  int64_t other = add_keyed("u", "q", "k");
+  struct taken running = THESE(other).jobs[0];
+  int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
+  CHECK(finish(THESE(a).jobs[0], STORE_SNOOZE) == STORE_DONE);
+  know_all(types, 2, &limited, 1);
+  THESE(0);
+  know_all(types, 2, &plain, 1);
+  struct taken first = take_one();
+  CHECK_INT(first.id, a);
+  CHECK(finish(first, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+  CHECK(finish(running, STORE_OK) == STORE_DONE);
+}
+
 #endif

@@ -12,24 +12,30 @@ local function send(queue, args)
   return request
 end
 
-local function select(queue, request, allowed)
-  local list, left = {}, request.max
-  local states, id = {}, request.ids and request.ids[1]
-  for _, state in ipairs(request.states) do
-    states[state] = true
-  end
-  for _, job in ipairs(queue:select()) do
-    if left > 0 and allowed[job.state] and (not request.states[1] or states[job.state])
-      and (not id or job.id == id) then
-      list[#list + 1], left = job, left - 1
+local function is_in(state, states)
+  for _, one in ipairs(states) do
+    if one == state then
+      return true
     end
+  end
+  return #states == 0
+end
+
+local function select(queue, request, allowed, is_kept)
+  local id = request.ids and request.ids[1]
+  local list = queue:select(function(job)
+    return allowed[job.state] and is_in(job.state, request.states)
+      and (not id or job.id == id) and not (is_kept and is_kept(queue, job))
+  end)
+  for i = #list, request.max + 1, -1 do
+    list[i] = nil
   end
   return list
 end
 
 --- `what`: of, weight, states (lists to draw from), allowed(request) (states that it
---- concerns at all), act(queue, jobs, answer) (returns what is wrong, and how many jobs
---- are left alone all the same).
+--- concerns at all), is_kept(queue, job) (jobs that it passes by, or nil), act(queue,
+--- jobs, answer) (returns what is wrong, and how many jobs are left alone all the same).
 function bulk.operation(what)
   return {
     of = what.of,
@@ -40,7 +46,7 @@ function bulk.operation(what)
     end,
     send = send,
     check = function(queue, request, answer)
-      local list = select(queue, request, what.allowed(request))
+      local list = select(queue, request, what.allowed(request), what.is_kept)
       local wrong, left = what.act(queue, list, answer)
       local count = #list - (left or 0)
       if wrong or answer.count ~= count then

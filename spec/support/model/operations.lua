@@ -176,16 +176,11 @@ operations.purge = bulk.operation({
   allowed = function()
     return { dead = true, completed = true, cancelled = true }
   end,
+  is_kept = graph.is_kept,
   act = function(queue, list)
-    local kept = 0
     for _, job in ipairs(list) do
-      if graph.is_kept(queue, job) then
-        kept = kept + 1
-      else
-        queue:forget(job)
-      end
+      queue:forget(job)
     end
-    return nil, kept
   end,
 })
 

@@ -68,10 +68,13 @@ insert into candy_turn (queue, key, turn) values (?1, ?2, ?3 + ?4)
   on conflict (queue, key) do update set turn = max(turn, ?3) + ?4
   returning turn
 
+-- A job that came again may have kept a turn of long ago.
 -- name: turn_now
 select coalesce(
-  (select nullif(max(turn), 0) from candy_running where queue = ?1 and turn % 2 = 0),
-  (select turn from candy_ready where queue = ?1 order by priority, turn, seq limit 1),
+  (select nullif(max(turn), 0) from candy_running
+   where queue = ?1 and turn % 2 = 0 and lease = 1),
+  (select turn from candy_ready where queue = ?1 and lease <= 1
+   order by priority, turn, seq limit 1),
   (select max(turn) from candy_turn where queue = ?1), 0)
 
 -- name: turns_forget

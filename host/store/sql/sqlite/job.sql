@@ -21,8 +21,8 @@ delete from candy_place where id = ?1
 
 -- name: scheduled_add
 insert into candy_scheduled (id, state, run_at, queue, priority, lease, retry_count,
-                             rescues, seq, held)
-  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                             rescues, seq, held, turn)
+  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 
 -- name: scheduled_next
 select min(run_at) from (
@@ -31,7 +31,7 @@ select min(run_at) from (
   select min(run_at) from candy_scheduled where state = 3)
 
 -- name: scheduled_due
-select id, run_at, queue, priority, lease, retry_count, rescues, seq, held from (
+select id, run_at, queue, priority, lease, retry_count, rescues, seq, held, turn from (
   select * from candy_scheduled where state = 0 and run_at <= ?1
   union all
   select * from candy_scheduled where state = 3 and run_at <= ?1)
@@ -114,5 +114,5 @@ from candy_blocked where id = ?1
 delete from candy_blocked where id = ?1
 
 -- name: waiting_scheduled
-select queue, priority, 0, seq, lease, retry_count, rescues, held, state, run_at
+select queue, priority, turn, seq, lease, retry_count, rescues, held, state, run_at
 from candy_scheduled where id = ?1
