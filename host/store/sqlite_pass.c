@@ -122,6 +122,37 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
 
 /* ---- calling those who wait ---- */
 
+/* The first of a line gives up its slot where the rate of its queue's key is shut, and
+ * waits at that gate: those behind it, who have passed there, wait on. Returns 1, 0 or
+ * -1. */
+static int waits_for_first(struct sqlite_writer *w, const struct sqlite_gate *line,
+                           const struct sqlite_place *p, struct err *err)
+{
+  int64_t found = 0;
+  if (!line->rule->strict || sqlite__gate_level(line->kind) != HELD_TASK_KEY)
+    return 0;
+  const struct sqlite_gate *before =
+      key_gate(w, GATE_QUEUE_KEY, GATE_QUEUE_KEY_ORDER, p->queue, line->key);
+  if (!before || !before->state.waited_for)
+    return 0;
+  if (sqlite__number(&w->conn, SQL_BLOCKED_AHEAD,
+                     ARGS(arg_int(before->kind), arg_int(before->scope),
+                          arg_text(before->key), arg_int(p->priority), arg_int(p->turn),
+                          arg_int(p->seq), arg_int(line->scope)),
+                     0, &found, err) < 0)
+    return -1;
+  return found != 0;
+}
+
+/* One that leaves its line was waited for, wherever it was. */
+static void open_line(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                      const struct sqlite_place *p)
+{
+  struct sqlite_gate *line = gates->at[HELD_TASK_KEY];
+  if (line && line->rule->strict && line->state.waited_for && p->held < HELD_TASK_KEY)
+    sqlite__gate_opens(w, line, w->now);
+}
+
 /* One whose queue rests is let out of the line without a slot, and meets the gate again
  * when the queue goes on. Returns 1 when the first of them was called, 0 when nobody is
  * there or may come. */
@@ -136,6 +167,9 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   bool has_slot = rc > 0 && sqlite__has_slot(g, level, p.held);
   if (rc > 0 && !sqlite__gate_admits(w, g, has_slot))
     return 0;
+  int waits = rc > 0 ? waits_for_first(w, g, &p, err) : 0;
+  if (waits != 0)
+    return waits < 0 ? -1 : 0;
   sqlite__gate_change(w, g);
   g->state.waited_for = rc > 0;
   if (rc == 0)
@@ -376,10 +410,11 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
                           struct err *err)
 {
   struct sqlite_gates_of gates = {0};
-  if (p->held == 0)
+  if (p->held == 0 && !sqlite__rule(w, GATE_QUEUE_KEY, p->queue))
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;
+  open_line(w, &gates, p);
   give_up(w, &gates, p, 0);
   return 0;
 }

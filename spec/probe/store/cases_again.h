@@ -423,7 +423,8 @@ static void strict_order_in_a_fair_queue(void)
   CHECK_INT(take_when_due().id, b);
 }
 
-/* Where there is no room for the first of a line any more, those behind it wait as well. */
+/* Where there is no room for the first of a line any more, those behind it wait as well.
+ */
 static void strict_order_in_a_fair_queue_with_other_limits(void)
 {
   struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
@@ -442,6 +443,56 @@ static void strict_order_in_a_fair_queue_with_other_limits(void)
   CHECK(finish(first, STORE_OK) == STORE_DONE);
   CHECK_INT(take_when_due().id, b);
   CHECK(finish(running, STORE_OK) == STORE_DONE);
+}
+
+static void let_a_line_meet_a_rate(int64_t *a, int64_t *b)
+{
+  struct store_type t = {.name = "t", .order = STORE_BY_KEY};
+  struct store_queue q = {.name = "q", .key_limit = {.rate = 2, .window_ms = 300}};
+  know_all(&t, 1, &q, 1);
+  *a = add_keyed("t", "q", "k");
+  *b = add_keyed("t", "q", "k");
+  for (int i = 0; i < 2; i++)
+    CHECK(finish(THESE(*a).jobs[0], STORE_RETRY) == STORE_DONE);
+  CHECK_INT((int64_t)take_all().n, 0);
+}
+
+/* Its line waits for it also where its queue has a rate for its key: until the rate lets
+ * it begin, and the host has looked again. */
+static void strict_order_behind_a_rate(void)
+{
+  int64_t a = 0, b = 0;
+  let_a_line_meet_a_rate(&a, &b);
+  usleep(400000);
+  struct taken one = take_when_due();
+  CHECK_INT(one.id, a);
+  CHECK(finish(one, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+}
+
+static void strict_order_behind_a_rate_that_one_leaves(void)
+{
+  int64_t a = 0, b = 0;
+  let_a_line_meet_a_rate(&a, &b);
+  CHECK_INT((int64_t)take_all().n, 0);
+  cancel_one(a);
+  CHECK_INT(take_when_due().id, b);
+}
+
+/* That of its line itself. */
+static void strict_order_with_a_rate_in_a_fair_queue(void)
+{
+  struct store_type t = {
+      .name = "t", .order = STORE_BY_KEY, .key_limit = {.rate = 1, .window_ms = 300}};
+  struct store_queue q = {.name = "q", .fair = true};
+  know_all(&t, 1, &q, 1);
+  int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
+  struct taken one = THESE(a).jobs[0];
+  CHECK(finish(one, STORE_RETRY) == STORE_DONE);
+  one = take_when_due();
+  CHECK_INT(one.id, a);
+  CHECK(finish(one, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
 }
 
 #endif

@@ -36,6 +36,13 @@ select queue, priority, turn, seq, id, lease, retry_count, rescues, held
 from candy_blocked where kind = ?1 and scope = ?2 and key = ?3
 order by priority, turn, seq limit ?4
 
+-- Of this type behind a gate, and before a place.
+-- name: blocked_ahead
+select 1 from candy_blocked b cross join candy_job j on j.id = b.id
+where b.kind = ?1 and b.scope = ?2 and b.key = ?3
+  and (b.priority, b.turn, b.seq) < (?4, ?5, ?6) and j.type = ?7
+limit 1
+
 -- name: blocked_take
 delete from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 and priority = ?4
   and turn = ?5 and seq = ?6
