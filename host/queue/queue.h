@@ -102,7 +102,8 @@ void queue_permanent(struct queue *queue, const struct queue_end *end); /* dead 
 void queue_fanned_out(struct queue *queue, const struct catalog *catalog,
                       const struct queue_end *end);
 void queue_snoozed(struct queue *queue, const struct queue_end *end);
-void queue_released(struct queue *queue, const struct queue_end *end); /* never began */
+/* It goes back as if nothing had been; one without began_at never began. */
+void queue_released(struct queue *queue, const struct queue_end *end);
 void queue_rescued(struct queue *queue,
                    const struct queue_end *end); /* lost, not guilty */
 /* A job of a task with rerun = false that began and was lost: dead, outcome unknown. */

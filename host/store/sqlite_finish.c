@@ -18,6 +18,11 @@ struct held {
 
 #define NO_ERROR "{\"code\":\"unknown\",\"message\":\"it failed and gave no reason\"}"
 
+static bool never_began(const struct store_finish *f)
+{
+  return f->outcome == STORE_RELEASE && f->began_at == 0;
+}
+
 /* What it keeps of its slots: all of them when it goes back to its place, those of strict
  * order when it comes again later. `s` is at its row of `fence`. */
 static int leave_gates(struct sqlite_writer *w, const struct store_finish *f,
@@ -28,15 +33,14 @@ static int leave_gates(struct sqlite_writer *w, const struct store_finish *f,
       .queue = p->queue,
       .key = sqlite__text(s, 8),
   };
-  bool never_began = f->outcome == STORE_RELEASE;
   if (!sqlite__has_policy(w, job.type, job.queue))
     return 0;
   if (f->outcome == STORE_RETRY || f->outcome == STORE_SNOOZE)
     p->held = sqlite__kept_in_order(w, &job);
-  else if (never_began || f->outcome == STORE_RESCUE)
+  else if (f->outcome == STORE_RELEASE || f->outcome == STORE_RESCUE)
     p->held = SQLITE_HELD_ALL;
   return sqlite__leave_gates(w, &job, p->held,
-                             never_began ? sqlite3_column_int64(s, 6) : 0, err);
+                             never_began(f) ? sqlite3_column_int64(s, 6) : 0, err);
 }
 
 /* Returns 1 and fills held when the claim holds the job, 0 when it does not. */
@@ -57,7 +61,8 @@ static int fence(struct sqlite_writer *w, const struct store_finish *f, struct h
                 .seq = sqlite3_column_int64(s, 3),
                 .retry_count = sqlite3_column_int64(s, 4),
                 .rescues = sqlite3_column_int64(s, 5)},
-      .began_at = f->began_at ? f->began_at : sqlite3_column_int64(s, 6),
+      .began_at =
+          f->began_at || never_began(f) ? f->began_at : sqlite3_column_int64(s, 6),
       .batch = sqlite3_column_int64(s, 9),
   };
   rc = leave_gates(w, f, s, &held->place, err);

@@ -107,7 +107,7 @@ enum store_outcome {
   STORE_RETRY,   /* a failure that counts; comes back after delay_ms */
   STORE_FAIL,    /* a failure that counts; dead */
   STORE_SNOOZE,  /* comes back after delay_ms; nothing is counted */
-  STORE_RELEASE, /* never began, and counts for no rate: back to its old place */
+  STORE_RELEASE, /* nobody is to blame, and nothing is counted: back to its old place */
   STORE_RESCUE,  /* lost through no fault of its own: back to its place, rescues + 1 */
   STORE_FAN_OUT, /* with effects: pending, and back in its place when its fan has ended */
 };
@@ -145,7 +145,7 @@ struct store_finish {
   enum store_state became;    /* out: DONE: what the job is now */
   struct buf reason;          /* out: DONE, of one that was told to end: why; or len 0 */
   int64_t delay_ms;           /* RETRY, SNOOZE */
-  int64_t began_at;           /* 0: unknown */
+  int64_t began_at;           /* 0: unknown; RELEASE: never, and it counts for no rate */
   const char *worker;         /* who ran it, for the history; NULL: nobody */
   const char *result;         /* OK: JSON text */
   const char *error;          /* RETRY, FAIL, RESCUE: JSON object {code,message,...} */

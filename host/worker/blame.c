@@ -48,10 +48,15 @@ static char *error_of(struct worker *w, const char *how)
   return json;
 }
 
+static bool has_begun(struct worker *w, uint32_t cell)
+{
+  return atomic_load(&process_page(w->process)->cells[cell].state) != PAGE_OFFERED;
+}
+
 static enum guilt judge(struct worker *w, uint32_t cell, uint32_t culprit)
 {
   uint32_t state = atomic_load(&process_page(w->process)->cells[cell].state);
-  if (state == PAGE_OFFERED)
+  if (!has_begun(w, cell))
     return RELEASED;
   if (!w->flights[cell].task->rerun)
     return LOST;
@@ -69,6 +74,8 @@ static void settle(struct worker *w, uint32_t cell, const struct verdict *v)
                                                            [LOST] = queue_lost_once};
   struct queue_end end = {.error = v->error, .delay_ms = -1};
   dispatch__end(w, cell, &end);
+  if (!has_begun(w, cell)) /* it may have been about to */
+    end.began_at = 0;
   ends[judge(w, cell, v->culprit)](w->pool->queue, &end);
 }
 

@@ -258,6 +258,7 @@ static void end_flight(struct worker *w, const struct message_done *m)
     queue_snoozed(q, &end);
     break;
   default:
+    end.began_at = 0;
     if (!w->flights[m->cell].revoked) /* else it went back when it was revoked */
       queue_released(q, &end);
   }

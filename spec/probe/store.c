@@ -101,6 +101,8 @@ static const struct {
     CASE(a_fan_that_was_cancelled_and_runs_again),
     CASE(a_deadline_that_passes_wakes_who_waits),
     CASE(a_paused_queue_leaves_slots_to_others),
+    CASE(rate_of_jobs_that_end_before_they_begin),
+    CASE(rate_of_jobs_given_back_after_they_began),
     CASE(limit_of_a_task),
     CASE(limit_of_a_key),
     CASE(limit_of_a_queue),

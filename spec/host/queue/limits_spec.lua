@@ -24,6 +24,7 @@ candy.task("failing", { key = "{account}", key_concurrency = 1, max_retries = 50
     end)
   end)
 candy.task("rated", { rate = "5/400ms" }, function(job) return runs.attempt(job) end)
+candy.task("hourly", { rate = "2/1h" }, function(job) return runs.attempt(job) end)
 candy.task("keys", { key = "{workspace}/{site.id}-{n}",
   payload = { site = { id = "string" }, n = "any?" } }, function(job) return job.key end)
 candy.task("lined", { key = "{account}", order = "strict" }, function() end)
@@ -124,6 +125,21 @@ describe("limits", function()
       end
     end
     assert.is_true(rows[#rows].at - first >= 4 * 400 - 100)
+  end)
+
+  it("of a rate count those that had begun when the host stopped", function()
+    host:stop()
+    host = host:again({ env = { CANDY_STOP_GRACE = "100ms" } })
+    push("hourly", 2, function() return { ms = 60000 } end)
+    poll.wait_for(function()
+      return #runs.begun(runs.read(host)) == 2
+    end, 30, "both to begin")
+    assert.are.equal(0, (host:stop()))
+    host = host:again()
+    poll.wait_for(function()
+      local items = host:request("GET", "/tasks?tag=counted").json.items
+      return items[1].waiting_for == "limit" and items[2].waiting_for == "limit"
+    end, 30, "both to wait for the next hour")
   end)
 
   it("tell what a job waits for", function()

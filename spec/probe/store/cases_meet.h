@@ -139,4 +139,39 @@ static void a_paused_queue_leaves_slots_to_others(void)
   THESE(c);
 }
 
+/* One that is to end and has not begun counts for nothing either, nor has it an attempt.
+ */
+static void rate_of_jobs_that_end_before_they_begin(void)
+{
+  struct store_type t = {.name = "t", .limit = {.rate = 1, .window_ms = 60000}};
+  know_type(t);
+  int64_t a = add_one("t"), b = add_one("t");
+  struct taken_all first = THESE(a);
+  CHECK_INT(cancel_one(a), 1);
+  CHECK(finish(first.jobs[0], STORE_RELEASE) == STORE_DONE);
+  CHECK(is_in(a, STORE_CANCELLED));
+  CHECK_TEXT(member(a, "began_at"), "null");
+  CHECK_TEXT(member(a, "attempts"), "[]");
+  THESE(b);
+}
+
+/* One that is given back after it began, as a host that stops does it, has begun. */
+static void rate_of_jobs_given_back_after_they_began(void)
+{
+  struct store_type t = {.name = "t", .limit = {.rate = 2, .window_ms = 60000}};
+  know_type(t);
+  int64_t a = add_one("t"), b = add_one("t"), c = add_one("t");
+  struct taken_all first = THESE(a, b);
+  struct store_finish back = a_finish(first.jobs[0], STORE_RELEASE);
+  back.began_at = clock_wall_ms();
+  CHECK(act(&back.op) == 0);
+  CHECK(back.verdict == STORE_DONE);
+  store_op_fini(&back.op);
+  THESE(0);
+  CHECK(is_in(a, STORE_AVAILABLE));
+  CHECK(is_in(c, STORE_AVAILABLE));
+  CHECK_TEXT(member(a, "retry_count"), "0");
+  CHECK_TEXT(member(a, "rescues"), "0");
+}
+
 #endif
