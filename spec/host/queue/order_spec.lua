@@ -26,7 +26,14 @@ candy.task("in_line", { queue = "line", max_retries = 9 }, stumbles)
 candy.task("shares", { queue = "shared", key = "{account}" }, function(job)
   return runs.attempt(job)
 end)
-candy.task("ages", { queue = "aged" }, function(job) return runs.attempt(job) end)
+candy.task("ages", { queue = "aged" }, function(job)
+  return runs.attempt(job, function()
+    while job.payload.holds and not candy.kv.get("let_go") do
+      candy.sleep("10ms")
+    end
+    return true
+  end)
+end)
 ]]
 
 describe("order", function()
@@ -121,7 +128,7 @@ describe("order", function()
   end)
 
   it("lets waiting make up for priority", function()
-    local blocker = push({ { type = "ages", payload = { ms = 1500 } } })
+    local blocker = push({ { type = "ages", payload = { holds = true } } })
     host:wait(blocker[1], "running")
     local low = push({ { type = "ages", priority = 5, payload = {} } })[1]
     poll.wait_for(function()
@@ -130,6 +137,7 @@ describe("order", function()
     local high = push({ { type = "ages", payload = {} } })[1]
     local never = push({ { type = "ages", priority = 100000, payload = {} } })[1]
     local late = push({ { type = "ages", payload = {} } })[1]
+    assert.is_truthy(host:eval('return candy.kv.set("let_go", true)'))
     wait_for_all({ blocker[1], low, high, never, late })
     assert.are.same({ blocker[1], low, high, late, never }, runs.begun(runs.read(host)))
   end)
