@@ -1,6 +1,11 @@
 -- Jobs under limits and in strict order. That never more of them ran than may, is told by
 -- the steps of the attempts that had their effect: such a one ran from its first step to
 -- its last, since the last one is written in the transaction that gives its slot up.
+--
+-- That never more of them began within a window than the rate allows, is told by the
+-- moments in which the host took them up, which is when it counts them; what a job itself
+-- sees of the time is later than that, and there is no end to how much. Each attempt that
+-- had a first step counts, whatever became of it.
 local uv = require("luv")
 
 local limits = {}
@@ -18,7 +23,7 @@ plain("lane_b", { queue = "lane", key = "{k}" }, 30)
 
 plain("paired", { queue = "fair", key = "{k}", key_concurrency = 2 }, 30)
 
-plain("paced", { key = "{k}", rate = "30/6s", key_rate = "15/6s" }, 1)
+plain("paced", { key = "{k}", rate = "30/6s", key_rate = "8/6s" }, 1)
 
 -- One in forty fails at first, and keeps those behind it waiting.
 local function now_and_then(name, opts)
@@ -86,6 +91,16 @@ end
 
 limits.deeds = { burst }
 
+-- The store forgets the moment with the attempt: here it stays, noted in the same
+-- transaction.
+limits.watch = [[
+  create table paced_claims (id integer, lease integer, at integer);
+  create trigger paced_claim after insert on candy_running
+    when new.type in (select id from candy_name where kind = 0 and name = 'paced') begin
+    insert into paced_claims values (new.id, new.lease, new.claimed_at);
+  end;
+]]
+
 function limits.meetings(load)
   local meetings = { load:meeting("narrow", 4), load:meeting("lane_a", 5) }
   for k = 1, limits.kinds.paired.keys do
@@ -104,6 +119,11 @@ limits.sql = [[
         b.lease, b.seq
       from begun b join jobs j on j.id = b.id join limited l on l.type = j.type
       where at_most = 1;
+  create table paced as
+    select b.id, b.lease, j.key, c.at
+      from begun b join jobs j on j.id = b.id
+      left join store.paced_claims c on c.id = b.id and c.lease = b.lease
+      where type = 'paced';
 ]]
 
 limits.faults = {
@@ -128,17 +148,24 @@ limits.faults = {
       select lane, id, lag(id) over (partition by lane order by seq) before
         from begun_in where strict)
       where before is null or id <> before group by lane, id having times > 1]],
+  paced_unseen = "select id, lease from paced where at is null",
   paced = [[
-    select id, began_at, before from (
-      select id, began_at, lag(began_at, 30) over (order by began_at) before
-        from jobs where type = 'paced' and began_at)
-      where began_at - before < 3000]],
+    select id, lease, at, before from (
+      select id, lease, at, lag(at, 30) over (order by at) before from paced)
+      where at - before < 6000]],
   paced_key = [[
-    select id, began_at, before from (
-      select id, began_at, lag(began_at, 15) over (partition by key order by began_at)
-          before from jobs where type = 'paced' and began_at)
-      where began_at - before < 3000]],
+    select id, lease, at, before from (
+      select id, lease, at, lag(at, 8) over (partition by key order by at) before
+        from paced)
+      where at - before < 6000]],
 }
+
+-- One more at the very end of the window in which as many began as may.
+local function one_more(rate, partition)
+  return ([[insert into paced select -1, 1, key, at + 5999 from (
+      select key, at, lead(at, %d) over (%s order by at) last from paced)
+    where last < at + 6000 order by last - at limit 1]]):format(rate - 1, partition)
+end
 
 limits.tampering = {
   overlap = "update spans set e = (select max(e) from spans) where b = "
@@ -149,9 +176,9 @@ limits.tampering = {
   overtaken = "update begun_in set id = (select id from begun_in where lane = 'line ' "
     .. "limit 1) where lane = 'line ' and seq = (select max(seq) from begun_in where "
     .. "lane = 'line ')",
-  paced = "update jobs set began_at = 1, type = 'paced' where type = 'quick'",
-  paced_key = "update jobs set began_at = 1, type = 'paced', key = 1 "
-    .. "where type = 'quick'",
+  paced_unseen = "update paced set at = null where id = (select max(id) from paced)",
+  paced = one_more(30, ""),
+  paced_key = one_more(8, "partition by key"),
 }
 
 return limits

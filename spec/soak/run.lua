@@ -36,6 +36,20 @@ local function host_options(subjects)
   } }
 end
 
+-- Tables and triggers beside the store's own, for what a subject wants to see.
+local function watch_store(host, subjects)
+  local sql = { ".bail on", ".timeout 30000" }
+  for _, subject in ipairs(subjects) do
+    sql[#sql + 1] = subject.watch
+  end
+  candy.write(host.folder .. "/watch.sql", table.concat(sql, "\n"))
+  local list = io.popen(("sqlite3 '%s/candy.db' < '%s/watch.sql' 2>&1"):format(
+    host.data, host.folder))
+  local text = list:read("*a")
+  list:close()
+  assert(text == "", text)
+end
+
 local function tables_of(subjects)
   local tables = {}
   for _, subject in ipairs(subjects) do
@@ -52,6 +66,7 @@ function Run.new(subjects, options)
   math.randomseed(options.seed)
   run.host_options = host_options(subjects)
   run.host = candy.start(run.host_options)
+  watch_store(run.host, subjects)
   run.began, run.host_began = now_s(), now_s()
   run.ledger = Ledger.new(run.host.folder, tables_of(subjects))
   run.load, run.memory = Load.new(run.ledger, subjects), Memory.new()
