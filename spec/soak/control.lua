@@ -132,14 +132,6 @@ local RESTS = {
 
 local resting, rests = {}, 0 -- name -> what is known of its rest
 
-local function last_step(load)
-  local list = io.popen(("sqlite3 -readonly '%s/data/candy.db' "
-    .. "'select max(seq) from steps' 2>&1"):format(load.ledger.folder))
-  local seq = tonumber(list:read("*a"))
-  list:close()
-  return seq
-end
-
 -- Nothing of it begins from the answer on: what ran by then, and no other, may take
 -- further steps.
 local function pause(load, call, name)
@@ -150,12 +142,12 @@ local function pause(load, call, name)
     and call("GET", "/tasks?limit=200&state=running&" .. RESTS[name].filter)
   if running and running.status == 200 then
     assert(#running.json.items < 200, "too many to look at")
-    rest.runners, rest.from = running.json.items, last_step(load)
+    rest.runners, rest.from = running.json.items, load:last_step()
   end
 end
 
 local function note_rest(load, rest)
-  local to = last_step(load)
+  local to = load:last_step()
   if not rest.from or not to then
     return
   end
@@ -224,7 +216,7 @@ control.faults = {
   cancel_forgotten = [[
     select a.id, type, j.state from asked a join jobs j on j.id = a.id
       where a.state = 'running' and j.state not in ('cancelled', 'completed')
-        and type = 'victim']],
+        and type = 'victim' and a.id not in (select id from worn)]],
   edit_lost = "select id, value, v from edited where value < v",
   edit_of_nobody = [[
     select id, value from edited where value > 0

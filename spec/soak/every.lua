@@ -8,12 +8,16 @@ every.tables = {
 }
 
 -- What subjects add to: the kinds of which an enqueue may be answered by another job, the
--- kinds that may die, by their code, and the jobs that may be cancelled.
+-- kinds that may die, by their code, and the jobs that may be cancelled. Any job may die
+-- of the sixth death of a worker that had it; on a slow machine it is there for so long.
 every.sql = [[
   create index sent_id on sent (id);
   create table same (kind text);
   create table mortal (kind text, code text);
   create table excuses (id integer primary key on conflict ignore);
+  create table worn as
+    select j.id from jobs j where code = 'rescued_too_often' and 5 <= (
+      select count(*) from store.candy_failure f where f.id = j.id and outcome = 1);
 ]]
 
 every.faults = {
@@ -50,7 +54,8 @@ every.faults = {
       group by e.id having newest > e.lease]],
   died = [[
     select id, type, code from jobs where state = 'dead'
-      and (type, code) not in (select kind, code from mortal)]],
+      and (type, code) not in (select kind, code from mortal)
+      and id not in (select id from worn)]],
   cancelled_by_nobody = [[
     select id, type, code from jobs j where state = 'cancelled'
       and not exists (select 1 from excuses x where x.id = j.id)]],
@@ -82,8 +87,8 @@ every.tampering = {
     where id = (select max(id) from effects)]],
   stale = [[insert into begun select 0, id, lease + 1 from effects
     where id in (select id from begun) limit 1]],
-  died = "update jobs set state = 'dead' where id = (select max(id) from jobs "
-    .. "where type = 'plain')",
+  died = "update jobs set state = 'dead', code = 'rescued_too_often' "
+    .. "where id = (select max(id) from jobs where type = 'plain')",
   cancelled_by_nobody = [[update jobs set state = 'cancelled', code = 'cancelled'
     where id = (select max(id) from jobs where type = 'once')]],
   probe_failed = "update jobs set state = 'dead' where id = (select max(id) from sent "

@@ -91,7 +91,8 @@ graph.sql = [[
         (select seq from effects x where x.id = d.id) dep_e
       from edges e join jobs j on j.n = e.n and j.type in ('link', 'broken')
       join jobs d on d.n = e.dep and d.type in ('link', 'broken');
-  insert into mortal values ('leaf', 'error'), ('broken', 'error');
+  insert into mortal values ('leaf', 'error'), ('broken', 'error'),
+    ('broken', 'killed'), ('broken', 'crashed'); -- its worker was struck while it failed
   insert into excuses select id from links
     where code = 'dependency_failed' and not anyhow and dep_state <> 'completed';
   insert into excuses select c.id from jobs c join jobs p on p.id = c.parent

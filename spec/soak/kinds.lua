@@ -53,7 +53,7 @@ kinds.kinds = {
   flaky = { weight = 4 },
   parent = { weight = 4 },
   doomed = { weight = 4, dies = true },
-  once = { weight = 4 },
+  once = { weight = 4, dies = true },
 }
 
 kinds.sql = [[

@@ -60,6 +60,15 @@ function Load:task(item) -- luacheck: no self
   return task
 end
 
+-- The number of the last step that any job took, or nil while the store is not there.
+function Load:last_step()
+  local list = io.popen(("sqlite3 -readonly '%s/data/candy.db' "
+    .. "'select max(seq) from steps' 2>&1"):format(self.ledger.folder))
+  local seq = tonumber(list:read("*a"))
+  list:close()
+  return seq
+end
+
 -- A job of the kind, or of any, that was enqueued not long ago: n and id.
 function Load:recent(kind)
   local some = self.recents[kind or self.seen[math.random(math.max(#self.seen, 1))]]

@@ -14,7 +14,7 @@ local Trouble = require("spec.soak.trouble")
 local LIST = 50 -- jobs a request
 local CALM = 0.75 -- from this part of the time on the host is left alive
 local LOG_KEPT = 16384 -- bytes of a host's log, for what fails
-local DRAIN_S = 150
+local DRAIN_S = 150 -- without a step of any job
 local OPEN = "scheduled,available,running,retryable,pending"
 
 local Run = {}
@@ -126,18 +126,33 @@ function Run:feed()
   end
 end
 
+-- However much a slow machine has left over: as long as jobs take steps, it gets on.
 function Run:wait_for_all()
-  local list
-  local done = pcall(poll.wait_for, function()
-    list = self.call("GET", "/tasks?limit=5&state=" .. OPEN)
-    return list and list.status == 200 and not list.json.items[1]
-  end, DRAIN_S, "every job to end")
+  local list, done, step, before
+  repeat
+    before = step
+    done = pcall(poll.wait_for, function()
+      list = self.call("GET", "/tasks?limit=5&state=" .. OPEN)
+      return list and list.status == 200 and not list.json.items[1]
+    end, DRAIN_S, "every job to end")
+    step = self.load:last_step()
+  until done or step == before
   assert(done, ("left over: %s; %s; the log ends %s"):format(
     list and cjson.encode(list.json), self:told(), self.host:log():sub(-2000)))
 end
 
+-- One that was asked to stop may still be at it.
+function Run:wait_for_end()
+  if self.host.times_asked then
+    poll.wait_for(function()
+      return not self.host:is_running()
+    end, DRAIN_S, "the host to stop")
+  end
+end
+
 function Run:drain()
   self.trouble:stop()
+  self:wait_for_end()
   self:revive()
   for _, subject in ipairs(self.subjects) do
     if subject.settle then

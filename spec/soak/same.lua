@@ -89,7 +89,8 @@ same.faults = {
     select type, k, id, state from (
       select type, k, state, max(id) id from jobs where type in ('newest', 'latest')
         group by type, k)
-      where state <> 'completed' and id not in (select id from asked)]],
+      where state <> 'completed' and id not in (select id from asked)
+        and id not in (select id from worn)]],
 }
 
 same.tampering = {

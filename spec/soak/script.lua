@@ -44,6 +44,7 @@ local function task(name, opts, fn)
   opts.payload = { n = "integer", k = "integer?", part = "integer?", v = "integer?",
     first = "integer?", last = "integer?" }
   opts.max_retries = opts.max_retries or 20
+  opts.backoff = { "500ms", "2s", "5s" }
   candy.task(name, opts, fn)
 end
 
