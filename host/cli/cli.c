@@ -56,7 +56,7 @@ struct conf *cli_load_conf(const struct cli_args *args, struct err *err)
 {
   struct conf_flag *flags = mem_alloc(args->n_options * sizeof *flags);
   struct conf_input input = {
-      .flags = flags, .environment = environ, .evaluate = evaluate_file};
+      .flags = flags, .environment = environ, .evaluate = evaluate_files};
   for (size_t i = 0; i < args->n_options; i++)
     if (setting_by_flag(args->options[i].name))
       flags[input.n_flags++] = args->options[i];

@@ -175,7 +175,7 @@ static struct conf *load_conf(const json_t *setup, const char *folder, struct er
                                           .n_flags = n,
                                           .environment = e.all,
                                           .alone = true,
-                                          .evaluate = evaluate_file},
+                                          .evaluate = evaluate_files},
                      err);
   }
   if (conf)

@@ -201,25 +201,20 @@ static int apply_table(struct conf *conf, const char *prefix, json_t *table,
   return status;
 }
 
-/* Returns 1 when there is no such file. */
-static int apply_file(struct load *load, const char *path, struct err *err)
+static int apply_file(struct load *load, const char *path, json_t *table, struct err *err)
 {
-  json_t *table = NULL;
-  if (load->input->evaluate(load->input->evaluate_arg, path, &table, err) < 0)
-    return strcmp(err->code, "not_found") == 0 ? 1 : -1;
   int status = 0;
   if (!is_table(table))
     status = err_set(err, "bad_conf", "must return a table of settings, not %s",
                      jx_kind(table));
   else
     status = apply_table(load->conf, "", table, err);
-  json_decref(table);
   return status < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
 const char *const conf_env_files[CONF_ENV_FILES] = {".env", ".env.local"};
 
-enum { MAIN_FILE, OVERLAY, ENV_FILES };
+enum { MAIN_FILE, OVERLAY, LUA_FILES, ENV_FILES = LUA_FILES };
 
 void conf_files(const struct conf *conf, char *paths[CONF_FILES])
 {
@@ -257,17 +252,31 @@ static int no_overlay(const char *env, const char *path, struct err *err)
                  path, env, nearest_hint(&nearest, "", hint));
 }
 
+/* All are evaluated before the first is applied, since that takes one process for all. */
+static int apply_tables(struct load *load, char *paths[LUA_FILES], struct err *err)
+{
+  json_t *tables[LUA_FILES];
+  int status = load->input->evaluate(load->input->evaluate_arg,
+                                     (const char *const *)paths, LUA_FILES, tables, err);
+  if (status < 0)
+    return -1;
+  if (!tables[OVERLAY])
+    status = no_overlay(load->conf->env, paths[OVERLAY], err);
+  for (int i = 0; i < LUA_FILES; i++) {
+    if (status == 0 && tables[i])
+      status = apply_file(load, paths[i], tables[i], err);
+    json_decref(tables[i]);
+  }
+  return status;
+}
+
 static int apply_files(struct load *load, struct err *err)
 {
   if (check_folder(load->conf, err) < 0)
     return -1;
   char *paths[CONF_FILES];
   conf_files(load->conf, paths);
-  int status = apply_file(load, paths[MAIN_FILE], err);
-  if (status >= 0)
-    status = apply_file(load, paths[OVERLAY], err);
-  if (status == 1)
-    status = no_overlay(load->conf->env, paths[OVERLAY], err);
+  int status = apply_tables(load, paths, err);
   for (int i = 0; i < CONF_FILES; i++)
     free(paths[i]);
   return status;

@@ -3,7 +3,7 @@
  * From the weakest to the strongest: defaults, <conf dir>/candy.lua, <conf
  * dir>/<env>.lua, .env, .env.local, the process environment, flags. All of them go
  * through one table (setting.h). Paths are relative to the current folder. This layer
- * runs no Lua and starts no process: who calls conf_load says how a conf file becomes
+ * runs no Lua and starts no process: who calls conf_load says how conf files become
  * JSON.
  */
 #ifndef CANDY_CONF_CONF_H
@@ -70,9 +70,10 @@ struct conf_flag {
   const char *value;
 };
 
-/* Turns a conf file into JSON: 0 and a new reference, or -1 and err, whose code is
- * "not_found" when there is no such file. */
-typedef int conf_evaluate(void *arg, const char *path, json_t **out, struct err *err);
+/* Turns conf files into JSON: 0 and in out[i] a new reference, or NULL where there is no
+ * such file; or -1 and err, whose text begins with the path of the first that fails. */
+typedef int conf_evaluate(void *arg, const char *const *paths, size_t n, json_t **out,
+                          struct err *err);
 
 struct conf_input {
   const struct conf_flag *flags; /* those that belong to a setting, in order */

@@ -1,10 +1,12 @@
-/* Evaluates a configuration file and writes it as JSON: see conf.h.
+/* Evaluates configuration files and writes them as JSON: see conf.h.
  *
- * The file runs without any library and with no globals at all, as text only, with 64 MB
- * of memory and 5 s of CPU time. What it returns must be plain data.
+ * A file runs without any library and with no globals at all, as text only, in a state of
+ * its own with 64 MB of memory; all files together have 5 s of CPU time. What a file
+ * returns must be plain data.
  */
 #include "lua/conf.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
@@ -21,34 +23,41 @@
 #define PIECE      ((size_t)64 * 1024)
 #define CPU_S      5
 
-static char too_long[256]; /* what the signal handler says */
+enum { FIRST_SOURCE = 3 };
+
+static const char *volatile at_work; /* the name of the file, for the signal handler */
+
+static void complain(const char *text)
+{
+  ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+  (void)ignored;
+}
 
 static void on_cpu_limit(int number)
 {
   (void)number;
-  ssize_t ignored = write(STDERR_FILENO, too_long, strlen(too_long));
-  (void)ignored;
+  complain(at_work);
+  complain(": takes longer than 5 s to evaluate: is there a loop that does not end?\n");
   _exit(1);
 }
 
-static void limit_cpu(const char *name)
+static void limit_cpu(void)
 {
   struct rlimit limit = {CPU_S, CPU_S + 1};
-  snprintf(too_long, sizeof too_long,
-           "%s: takes longer than %d s to evaluate: is there a loop that does not end?\n",
-           name, CPU_S);
   signal(SIGXCPU, on_cpu_limit);
   setrlimit(RLIMIT_CPU, &limit);
 }
 
-static int read_source(struct buf *source, struct err *err)
+static int read_source(struct buf *source, int fd, struct err *err)
 {
-  size_t n;
+  ssize_t n;
   do {
     buf_reserve(source, PIECE);
-    n = fread(source->data + source->len, 1, PIECE, stdin);
-    source->len += n;
+    n = read(fd, source->data + source->len, PIECE);
+    source->len += n > 0 ? (size_t)n : 0;
   } while (n > 0 && source->len <= SOURCE_MAX);
+  if (n < 0)
+    return err_set(err, "bad_conf", "cannot be read: %s", strerror(errno));
   if (source->len > SOURCE_MAX)
     return err_set(err, "too_large", "is larger than 1 MB: configuration is plain data");
   return 0;
@@ -131,24 +140,37 @@ static void join_lines(char *text)
       *text = ' ';
 }
 
-int conf_main(const char *name)
+/* One line on standard output at once, which tells that this file is done. */
+static int convert(const char *name, int fd, struct err *err)
 {
-  struct err err;
   struct buf source = {0}, out = {0};
-  struct evaluation e = {name, &source, &out, &err};
-  limit_cpu(name);
-  int status = read_source(&source, &err);
+  struct evaluation e = {name, &source, &out, err};
+  at_work = name;
+  int status = read_source(&source, fd, err);
   if (status < 0)
-    err_wrap(&err, "%s", name);
+    err_wrap(err, "%s", name);
   else
     status = evaluate(&e);
   if (status == 0) {
     printf("%s\n", out.data);
-  } else {
-    join_lines(err.text);
-    fprintf(stderr, "%s\n", err.text);
+    fflush(stdout);
   }
   buf_fini(&source);
   buf_fini(&out);
-  return status == 0 ? 0 : 1;
+  return status;
+}
+
+int conf_main(char *const *names, int n)
+{
+  struct err err;
+  at_work = names[0];
+  limit_cpu();
+  for (int i = 0; i < n; i++) {
+    if (convert(names[i], FIRST_SOURCE + i, &err) == 0)
+      continue;
+    join_lines(err.text);
+    fprintf(stderr, "%s\n", err.text);
+    return 1;
+  }
+  return 0;
 }

@@ -1,7 +1,7 @@
 /* Reading settings again: see settings.h.
  *
  * What was read last is kept as one run of bytes, so that a file which cannot be read, or
- * is not there, counts as content too. Loading takes a process for each conf file, hence
+ * is not there, counts as content too. Loading takes a process for the conf files, hence
  * the thread; it is done only when those bytes have changed, or when the last time failed
  * for a reason that lies not in the files.
  */

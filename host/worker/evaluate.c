@@ -1,11 +1,14 @@
-/* One process for one conf file: see evaluate.h.
+/* One process for all conf files: see evaluate.h.
  *
- * The file is the process' standard input; JSON comes from its standard output, or one
- * line "PATH:LINE: what is wrong" from its standard error. It gets an empty environment
- * and no other descriptor, and dies with us, with its deadline, or by its own limits.
+ * The files are its descriptors 3 and up. It answers with a line of JSON on standard
+ * output for each, in their order, or with one line "PATH:LINE: what is wrong" on
+ * standard error for the first that fails: so the file that it is at is the one whose
+ * answer has not come. It gets an empty environment and no other descriptor, and dies
+ * with us, with its deadline, or by its own limits.
  */
 #include "worker/evaluate.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -31,13 +34,26 @@
 
 enum { ANSWER, COMPLAINT, PIPES };
 
+enum { FIRST_SOURCE = 3 }; /* the descriptor of the first file in the process */
+
 struct run {
-  char *path;
+  /* Those that are there: what each is called, its descriptor, and where its JSON goes.
+   */
+  char *paths[EVALUATE_FILES];
+  int sources[EVALUATE_FILES];
+  json_t **out[EVALUATE_FILES];
+  size_t n, answered;
   pid_t pid;
   int fds[PIPES]; /* -1 once at their end */
   struct buf said[PIPES];
   int64_t deadline; /* clock_mono_ns */
 };
+
+/* The file that the process is at. */
+static const char *current(const struct run *run)
+{
+  return run->paths[run->answered < run->n ? run->answered : run->n - 1];
+}
 
 static int fail(struct err *err, const char *path, const char *what)
 {
@@ -45,7 +61,7 @@ static int fail(struct err *err, const char *path, const char *what)
                  strerror(errno));
 }
 
-/* ---- the file ---- */
+/* ---- the files ---- */
 
 /* O_NONBLOCK: a pipe in the place of the file must not hold us up. */
 static int open_source(const char *path, struct err *err)
@@ -62,6 +78,24 @@ static int open_source(const char *path, struct err *err)
   return err_set(err, "bad_conf", "%s: is no regular file", path);
 }
 
+/* A file that is not there is none to evaluate. */
+static int open_sources(struct run *run, const char *const *paths, size_t n, json_t **out,
+                        struct err *err)
+{
+  for (size_t i = 0; i < n; i++) {
+    out[i] = NULL;
+    int fd = open_source(paths[i], err);
+    if (fd < 0 && strcmp(err->code, "not_found") == 0)
+      continue;
+    if (fd < 0)
+      return -1;
+    run->paths[run->n] = mem_strdup(paths[i]);
+    run->sources[run->n] = fd;
+    run->out[run->n++] = &out[i];
+  }
+  return 0;
+}
+
 /* ---- the child's side ---- */
 
 static void limit(int resource, rlim_t most)
@@ -70,10 +104,17 @@ static void limit(int resource, rlim_t most)
   setrlimit(resource, &r);
 }
 
-static void take_place(int fd, int place)
+/* fds[i] becomes descriptor i. First above all of these places, since it may stand in
+ * one of them. */
+static void take_places(int *fds, int n)
 {
-  if (dup2(fd, place) < 0)
-    _exit(126);
+  for (int i = 0; i < n; i++)
+    if ((fds[i] = fcntl(fds[i], F_DUPFD, n)) < 0)
+      _exit(126);
+  for (int i = 0; i < n; i++)
+    if (dup2(fds[i], i) < 0)
+      _exit(126);
+  close_range((unsigned)n, ~0U, 0);
 }
 
 /* We may be a thread of a host that handles signals: those must not reach its handlers in
@@ -89,14 +130,17 @@ static void restore_signals(void)
 
 /* Between fork and exec. The limits are the last resort, should our own deadline never
  * come because we are stopped. */
-static void become_worker(const char *program, char *path, int parent, const int fds[3])
+static void become_worker(const char *program, const struct run *run, int parent,
+                          const int said[PIPES])
 {
   static char name[] = "candy-worker", mode[] = "conf", locale[] = "LANG=C.UTF-8";
-  char *args[] = {name, mode, path, NULL};
+  char *args[2 + EVALUATE_FILES + 1] = {name, mode};
   char *environment[] = {locale, NULL};
-  for (int i = 0; i < 3; i++)
-    take_place(fds[i], i);
-  close_range(3, ~0U, 0);
+  int fds[FIRST_SOURCE + EVALUATE_FILES] = {STDIN_FILENO, said[ANSWER], said[COMPLAINT]};
+  memcpy(args + 2, run->paths, run->n * sizeof *args);
+  memcpy(fds + FIRST_SOURCE, run->sources, run->n * sizeof *fds);
+  fds[STDIN_FILENO] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  take_places(fds, FIRST_SOURCE + (int)run->n);
   restore_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
@@ -110,7 +154,8 @@ static void become_worker(const char *program, char *path, int parent, const int
 /* ---- our side ---- */
 
 /* With all signals held back from before the fork until the child has no handlers. */
-static pid_t fork_worker(const char *program, char *path, const int fds[3])
+static pid_t fork_worker(const char *program, const struct run *run,
+                         const int said[PIPES])
 {
   sigset_t all, before;
   int parent = getpid();
@@ -118,41 +163,33 @@ static pid_t fork_worker(const char *program, char *path, const int fds[3])
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_t pid = fork();
   if (pid == 0)
-    become_worker(program, path, parent, fds);
+    become_worker(program, run, parent, said);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   errno = error;
   return pid;
 }
 
-/* Takes over `source`. Descriptors 0 to 2 are open, so that none of ours is among them.
- */
-static int start(struct run *run, const char *program, int source, struct err *err)
+static int start(struct run *run, const char *program, struct err *err)
 {
-  int out[2] = {-1, -1}, complaint[2] = {-1, -1};
-  int status = -1;
-  if (pipe2(out, O_CLOEXEC) < 0 || pipe2(complaint, O_CLOEXEC) < 0) {
-    fail(err, run->path, "pipe");
-    goto done;
+  int said[PIPES] = {-1, -1};
+  for (int i = 0; i < PIPES; i++) {
+    int pipe[2];
+    if (pipe2(pipe, O_CLOEXEC) < 0) {
+      fail(err, current(run), "pipe");
+      goto done;
+    }
+    run->fds[i] = pipe[0];
+    said[i] = pipe[1];
   }
-  run->pid = fork_worker(program, run->path, (int[]){source, out[1], complaint[1]});
-  if (run->pid < 0) {
-    fail(err, run->path, "fork");
-    goto done;
-  }
-  run->fds[ANSWER] = out[0];
-  run->fds[COMPLAINT] = complaint[0];
-  out[0] = complaint[0] = -1;
-  status = 0;
+  run->pid = fork_worker(program, run, said);
+  if (run->pid < 0)
+    fail(err, current(run), "fork");
 done:
-  close(source);
-  for (int i = 0; i < 2; i++) {
-    if (out[i] >= 0)
-      close(out[i]);
-    if (complaint[i] >= 0)
-      close(complaint[i]);
-  }
-  return status;
+  for (int i = 0; i < PIPES; i++)
+    if (said[i] >= 0)
+      close(said[i]);
+  return run->pid > 0 ? 0 : -1;
 }
 
 static int left_ms(const struct run *run)
@@ -163,7 +200,24 @@ static int left_ms(const struct run *run)
 
 static int too_slow(const struct run *run, struct err *err)
 {
-  return err_set(err, "bad_conf", "%s: stood still for %d s", run->path, DEADLINE_S);
+  return err_set(err, "bad_conf", "%s: stood still for %d s", current(run), DEADLINE_S);
+}
+
+/* Takes the answers that are whole. */
+static int take_answers(struct run *run, struct err *err)
+{
+  struct buf *said = &run->said[ANSWER];
+  char *end;
+  while (run->answered < run->n && said->len &&
+         (end = memchr(said->data, '\n', said->len))) {
+    size_t len = (size_t)(end - said->data);
+    json_t *value = jx_parse(said->data, len, err);
+    if (!value)
+      return err_wrap(err, "%s: its evaluation answered nonsense", current(run));
+    *run->out[run->answered++] = value;
+    buf_drop(said, len + 1);
+  }
+  return 0;
 }
 
 static int read_some(struct run *run, int which, struct err *err)
@@ -171,28 +225,31 @@ static int read_some(struct run *run, int which, struct err *err)
   char chunk[16384];
   ssize_t n = read(run->fds[which], chunk, sizeof chunk);
   if (n < 0)
-    return errno == EINTR ? 0 : fail(err, run->path, "read");
+    return errno == EINTR ? 0 : fail(err, current(run), "read");
   if (n == 0) {
     close(run->fds[which]);
     run->fds[which] = -1;
   }
   buf_append(&run->said[which], chunk, (size_t)n);
+  if (which == ANSWER && take_answers(run, err) < 0)
+    return -1;
   if (run->said[which].len > OUTPUT_MAX)
-    return err_set(err, "bad_conf", "%s: what it returns is larger than 1 MB", run->path);
+    return err_set(err, "bad_conf", "%s: what it returns is larger than 1 MB",
+                   current(run));
   return 0;
 }
 
-/* Until both pipes are at their end. */
+/* Until all answers are there, or both pipes are at their end. */
 static int listen_to(struct run *run, struct err *err)
 {
-  while (run->fds[ANSWER] >= 0 || run->fds[COMPLAINT] >= 0) {
+  while (run->answered < run->n && (run->fds[ANSWER] >= 0 || run->fds[COMPLAINT] >= 0)) {
     struct pollfd polls[PIPES] = {{run->fds[ANSWER], POLLIN, 0},
                                   {run->fds[COMPLAINT], POLLIN, 0}};
     int n = poll(polls, PIPES, left_ms(run));
     if (n == 0)
       return too_slow(run, err);
     if (n < 0 && errno != EINTR)
-      return fail(err, run->path, "poll");
+      return fail(err, current(run), "poll");
     for (int i = 0; n > 0 && i < PIPES; i++)
       if (polls[i].revents && read_some(run, i, err) < 0)
         return -1;
@@ -209,34 +266,31 @@ static int reap(struct run *run, int *how, struct err *err)
     poll(NULL, 0, REAP_MS);
   }
   run->pid = 0;
-  return pid > 0 ? 0 : fail(err, run->path, "waitpid");
+  return pid > 0 ? 0 : fail(err, current(run), "waitpid");
 }
 
-/* A failure in the words of the process, which name the place, or in ours. */
-static int complain(struct run *run, int how, struct err *err)
+/* Why answers are missing: in the words of the process, which name the place, or ours. */
+static int complain(struct run *run, struct err *err)
 {
   const struct buf *said = &run->said[COMPLAINT];
+  const char *path = current(run);
+  int how;
+  if (reap(run, &how, err) < 0)
+    return -1;
   if (WIFSIGNALED(how)) {
     const char *name = sigabbrev_np(WTERMSIG(how));
-    return err_set(err, "bad_conf", "%s: its evaluation crashed: SIG%s", run->path,
+    return err_set(err, "bad_conf", "%s: its evaluation crashed: SIG%s", path,
                    name ? name : "?");
   }
   if (said->len == 0)
-    return err_set(err, "bad_conf", "%s: its evaluation ended with code %d", run->path,
+    return err_set(err, "bad_conf", "%s: its evaluation ended with code %d", path,
                    WEXITSTATUS(how));
   err_set(err, "bad_conf", "%.*s", (int)strcspn(said->data, "\n"), said->data);
-  bool names_place = strncmp(err->text, run->path, strlen(run->path)) == 0;
-  return names_place ? -1 : err_wrap(err, "%s", run->path);
+  bool names_place = strncmp(err->text, path, strlen(path)) == 0;
+  return names_place ? -1 : err_wrap(err, "%s", path);
 }
 
-static int judge(struct run *run, int how, json_t **out, struct err *err)
-{
-  if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
-    return complain(run, how, err);
-  *out = jx_parse(run->said[ANSWER].data, run->said[ANSWER].len, err);
-  return *out ? 0 : err_wrap(err, "%s: its evaluation answered nonsense", run->path);
-}
-
+/* What has answered is not waited for any longer. */
 static void finish(struct run *run)
 {
   if (run->pid > 0) {
@@ -248,29 +302,35 @@ static void finish(struct run *run)
       close(run->fds[i]);
     buf_fini(&run->said[i]);
   }
-  free(run->path);
+  for (size_t i = 0; i < run->n; i++) {
+    close(run->sources[i]);
+    free(run->paths[i]);
+  }
 }
 
-int evaluate_file(void *arg, const char *path, json_t **out, struct err *err)
+static int evaluate(struct run *run, const char *program, struct err *err)
 {
-  char program[64];
-  int how = 0;
-  int source = open_source(path, err);
-  if (source < 0)
+  char path[64];
+  if (!program && worker_image(path, sizeof path, err) < 0)
     return -1;
-  if (!arg && worker_image(program, sizeof program, err) < 0) {
-    close(source);
+  run->deadline = clock_mono_ns() + (int64_t)DEADLINE_S * 1000 * CLOCK_MS;
+  if (start(run, program ? program : path, err) < 0 || listen_to(run, err) < 0)
     return -1;
-  }
-  struct run run = {.path = mem_strdup(path), .fds = {-1, -1}};
-  run.deadline = clock_mono_ns() + (int64_t)DEADLINE_S * 1000 * CLOCK_MS;
-  int status = start(&run, arg ? arg : program, source, err);
-  if (status == 0)
-    status = listen_to(&run, err);
-  if (status == 0)
-    status = reap(&run, &how, err);
-  if (status == 0)
-    status = judge(&run, how, out, err);
+  return run->answered == run->n ? 0 : complain(run, err);
+}
+
+int evaluate_files(void *arg, const char *const *paths, size_t n, json_t **out,
+                   struct err *err)
+{
+  struct run run = {.fds = {-1, -1}};
+  assert(n <= EVALUATE_FILES);
+  int status = open_sources(&run, paths, n, out, err);
+  if (status == 0 && run.n > 0)
+    status = evaluate(&run, arg, err);
   finish(&run);
+  for (size_t i = 0; status < 0 && i < n; i++) {
+    json_decref(out[i]);
+    out[i] = NULL;
+  }
   return status;
 }

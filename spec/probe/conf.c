@@ -17,18 +17,32 @@
 #include "conf/setting.h"
 #include "conf/value.h"
 
-static int evaluate(void *arg, const char *path, json_t **out, struct err *err)
+static int evaluate_file(const char *path, json_t **out, struct err *err)
 {
-  (void)arg;
+  *out = NULL;
   FILE *in = fopen(path, "re");
   if (!in)
-    return err_set(err, errno == ENOENT ? "not_found" : "bad_conf", "%s: %s", path,
-                   strerror(errno));
+    return errno == ENOENT ? 0
+                           : err_set(err, "bad_conf", "%s: %s", path, strerror(errno));
   char text[65536];
   size_t n = fread(text, 1, sizeof text, in);
   fclose(in);
   *out = jx_parse(text, n, err);
   return *out ? 0 : err_wrap(err, "%s", path);
+}
+
+static int evaluate(void *arg, const char *const *paths, size_t n, json_t **out,
+                    struct err *err)
+{
+  (void)arg;
+  for (size_t i = 0; i < n; i++) {
+    if (evaluate_file(paths[i], &out[i], err) == 0)
+      continue;
+    while (i-- > 0)
+      json_decref(out[i]);
+    return -1;
+  }
+  return 0;
 }
 
 static json_t *list(const struct conf *conf, const struct setting *setting)

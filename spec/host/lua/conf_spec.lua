@@ -1,18 +1,29 @@
 -- candy-worker conf: configuration as plain data.
+local program = require("spec.support.program")
 local support = require("spec.support.worker")
 
-local function evaluate(source, name)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "wb"))
-  file:write(source)
-  file:close()
-  local pipe = io.popen(("%s/candy-worker conf %s < %s 2>&1; echo $?")
-    :format(support.BUILD, name or "conf/candy.lua", path))
-  local text = pipe:read("*a")
-  pipe:close()
-  os.remove(path)
-  local output, code = text:match("^(.-)\n?(%d+)\n$")
-  return output, tonumber(code)
+local FIRST_SOURCE = 3 -- descriptor
+
+-- files: a list of {name, source}.
+local function evaluate_all(files)
+  local names, inputs, paths = {}, {}, {}
+  for i, file in ipairs(files) do
+    paths[i] = os.tmpname()
+    program.write(paths[i], file[2])
+    names[i] = file[1]
+    inputs[i] = ("%d< %s"):format(FIRST_SOURCE + i - 1, paths[i])
+  end
+  local ran = program.run("/bin/sh", { "-c", ("exec %s/candy-worker conf %s %s"):format(
+    support.BUILD, table.concat(names, " "), table.concat(inputs, " ")) })
+  for _, path in ipairs(paths) do
+    os.remove(path)
+  end
+  return ran
+end
+
+local function evaluate(source)
+  local ran = evaluate_all({ { "conf/candy.lua", source } })
+  return (ran.out .. ran.err):gsub("\n$", ""), ran.code
 end
 
 describe("a configuration file", function()
@@ -64,4 +75,29 @@ describe("a configuration file", function()
       end
     end)
   end
+
+  describe("beside another", function()
+    it("shares nothing with it", function()
+      local ran = evaluate_all({
+        { "a.lua", "shared = 1; return { a = shared }" },
+        { "b.lua", "return { b = shared == nil }" },
+      })
+      assert.same({ out = '{"a":1}\n{"b":true}\n', err = "", code = 0 }, ran)
+    end)
+
+    it("is told of by its own name", function()
+      local ran = evaluate_all({ { "a.lua", "return {}" }, { "b.lua", "return {" } })
+      assert.equal("{}\n", ran.out)
+      assert.matches("^b.lua:1: [^\n]+\n$", ran.err)
+      ran = evaluate_all({ { "a.lua", "return {" }, { "b.lua", "return {}" } })
+      assert.equal("", ran.out)
+      assert.matches("^a.lua:1: [^\n]+\n$", ran.err)
+    end)
+
+    it("is told of when it does not end", function()
+      local ran = evaluate_all({ { "a.lua", "return {}" },
+        { "b.lua", "while true do end" } })
+      assert.matches("^b.lua: takes longer than 5 s to evaluate", ran.err)
+    end)
+  end)
 end)
