@@ -99,24 +99,31 @@ static void begin_test(struct host *h)
   test->begin(test->arg, &(struct host_parts){h, &h->loop, h->store, h->queue, h->pool});
 }
 
-static void pool_ready(void *arg, const struct err *err)
+/* Once both the keys and the scripts are there, which are got side by side. */
+static void serve(struct host *h)
 {
-  struct host *h = arg;
   struct err why;
-  if (h->is_ready || h->stopping)
+  if (!h->keys || !h->has_scripts || h->stopping)
     return;
-  if (!err && h->start.test) {
-    begin_test(h);
-    return;
-  }
-  if (!err)
-    watch_sources(h);
-  if (err)
-    fail(h, err);
-  else if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0)
+  watch_sources(h);
+  if (http_listen_unix(h->server, h->data, "control.sock", &why) < 0)
     fail(h, &why);
   else
     keys_add_first(h->keys, h->store, h->conf->admin_key, key_added, h);
+}
+
+static void pool_ready(void *arg, const struct err *err)
+{
+  struct host *h = arg;
+  if (h->has_scripts || h->stopping)
+    return;
+  h->has_scripts = !err;
+  if (err)
+    fail(h, err);
+  else if (h->start.test)
+    begin_test(h);
+  else
+    serve(h);
 }
 
 static void pool_stopped(void *arg);
@@ -146,7 +153,7 @@ static void keys_known(void *arg, struct keys *keys, const struct err *err)
     warn_of_key(h);
     h->api = api_new(
         &(struct api_parts){h->store, h->queue, h->pool, keys, h->settings, &h->loop});
-    pool_start(h->pool, h->queue);
+    serve(h);
   }
 }
 
@@ -162,9 +169,7 @@ static void recovered(struct store_op *op)
           "took up after an end without a stop: %lld jobs go back to the queue, %lld "
           "that must not run twice are dead",
           (long long)h->recover.released, (long long)h->recover.lost);
-    if (h->start.test)
-      pool_start(h->pool, h->queue);
-    else
+    if (!h->start.test)
       keys_load(h->store, keys_known, h);
   }
   store_op_fini(op);
@@ -226,6 +231,7 @@ static int start(struct host *h, struct err *err)
   host__make_queue(h);
   h->recover.op = (struct store_op){.kind = STORE_RECOVER, .done = recovered, .arg = h};
   store_submit(h->store, &h->recover.op);
+  pool_start(h->pool, h->queue); /* what it asks of the store comes after the recovery */
   return 0;
 }
 

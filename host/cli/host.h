@@ -1,8 +1,9 @@
 /* One host: its parts put together, started in order and stopped in order.
  *
  *   start  lock the folder, read the scripts, open the store, bind the port (all of it
- *          before anything runs, so that what is wrong is told at once); then recover,
- *          load the keys, load the scripts, open the control socket, claim
+ *          before anything runs, so that what is wrong is told at once); then recover
+ *          and load the keys while the first worker starts and loads the scripts; open
+ *          the control socket, claim
  *   stop   take nothing in, let jobs finish, settle with the store, close
  */
 #ifndef CANDY_CLI_HOST_H

@@ -46,7 +46,7 @@ struct host {
   char mark[64]; /* of all that jobs run */
   char *data, *tmp, *url;
   int port;
-  bool is_ready, stopping, closing;
+  bool has_scripts, is_ready, stopping, closing;
   int status;
   struct err err; /* why it ends with status -1 */
 };
