@@ -94,8 +94,9 @@ static void paused(struct store_op *op)
     api__store_problem(p->req, op->err);
   else
     http_reply_json(p->req, 200,
-                    json_pack("{s:s, s:b}", p->op.task ? "task" : "queue", p->name,
-                              "paused", !p->op.resume));
+                    json_pack("{s:s, s:b, s:b, s:b}", p->op.task ? "task" : "queue",
+                              p->name, "paused", !p->op.resume, "changed", p->op.changed,
+                              "known", p->op.known));
   pause_free(p);
 }
 

@@ -131,7 +131,8 @@ static bool is_task(const json_t *tasks, const char *name)
 }
 
 /* Any name is that of a queue, so that one who forgets --task would hear of no fault. */
-static void tell_of_task(struct conf *conf, const char *name, const char *verb)
+static void tell_of_task(struct conf *conf, const char *name, const char *verb,
+                         bool is_new)
 {
   struct ask ask;
   if (ask_host(&ask, conf, "GET", "/definitions", NULL) == CLI_OK &&
@@ -139,7 +140,26 @@ static void tell_of_task(struct conf *conf, const char *name, const char *verb)
     fprintf(stderr,
             "candy: that is the queue; the task is meant by `candy %s --task %s`\n", verb,
             name);
+  else if (is_new)
+    fprintf(stderr,
+            "candy: no queue \"%s\" has had a job yet; if that is a slip, `candy resume "
+            "%s` takes it back\n",
+            name, name);
   ask_fini(&ask);
+}
+
+/* A name that nothing was paused under is a slip more often than a second time. */
+static void tell_pause(const struct ask *ask, bool task, const char *name, bool resume)
+{
+  const char *what = task ? "task" : "queue";
+  if (!resume)
+    printf("%s %s rests\n", what, name);
+  else if (jx_bool(ask->json, "changed", true))
+    printf("%s %s goes on\n", what, name);
+  else
+    printf("%s %s did not rest: nothing was paused under that name; `candy queues` lists "
+           "what rests\n",
+           what, name);
 }
 
 static int set_pause(struct conf *conf, const struct cli_args *args, const char *verb)
@@ -161,10 +181,10 @@ static int set_pause(struct conf *conf, const struct cli_args *args, const char 
   if (code == CLI_OK && args->json)
     ask_print(&ask);
   else if (code == CLI_OK)
-    printf("%s %s %s\n", task ? "task" : "queue", args->words[0],
-           verb[0] == 'p' ? "rests" : "goes on");
+    tell_pause(&ask, task, args->words[0], verb[0] == 'r');
   if (code == CLI_OK && !task)
-    tell_of_task(conf, args->words[0], verb);
+    tell_of_task(conf, args->words[0], verb,
+                 verb[0] == 'p' && !jx_bool(ask.json, "known", true));
   ask_fini(&ask);
   buf_fini(&target);
   buf_fini(&body);

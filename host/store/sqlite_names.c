@@ -90,6 +90,12 @@ const char *sqlite__name(const struct sqlite_names *names, int64_t id)
   return names->texts[id - 1];
 }
 
+bool sqlite__name_known(const struct sqlite_names *names, enum sqlite_kind kind,
+                        const char *text)
+{
+  return names->slots_n && *find_slot(names, kind, text);
+}
+
 int64_t sqlite__name_id(struct sqlite_conn *c, struct sqlite_names *names,
                         enum sqlite_kind kind, const char *text, struct err *err)
 {

@@ -114,14 +114,28 @@ void sqlite__pauses_fini(struct sqlite_pauses *p)
 
 /* ---- the operation ---- */
 
-static int rest(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
+/* Both return how many rows of candy_pause they changed. */
+static int64_t rest(struct sqlite_writer *w, const struct store_pause *pause,
+                    struct err *err)
 {
   return sqlite__run(&w->conn, SQL_PAUSE_ADD,
                      ARGS(arg_int(kind_of(pause)), arg_text(pause->name), arg_int(w->now),
                           arg_text(pause->by), arg_text(pause->reason)),
-                     err) < 0
-             ? -1
-             : 0;
+                     err);
+}
+
+static int64_t go_on(struct sqlite_writer *w, const struct store_pause *pause,
+                     struct err *err)
+{
+  int64_t n = sqlite__run(&w->conn, SQL_PAUSE_DROP,
+                          ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err);
+  int64_t name =
+      n > 0 ? sqlite__name_id(&w->conn, &w->names, kind_of(pause), pause->name, err) : 0;
+  if (n < 0 || name < 0)
+    return -1;
+  if (name)
+    sqlite__open_lines(w, name);
+  return n;
 }
 
 /* In steps, a step a turn; what was brought back can be claimed from the first on. */
@@ -132,17 +146,6 @@ static int bring_back(struct sqlite_writer *w, int64_t type, struct err *err)
   if (n < 0)
     return -1;
   return n == STEP_ROWS ? TURN_AGAIN : 0;
-}
-
-static int go_on(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
-{
-  int64_t name = sqlite__name_id(&w->conn, &w->names, kind_of(pause), pause->name, err);
-  if (name < 0 ||
-      sqlite__run(&w->conn, SQL_PAUSE_DROP,
-                  ARGS(arg_int(kind_of(pause)), arg_text(pause->name)), err) < 0)
-    return -1;
-  sqlite__open_lines(w, name);
-  return 0;
 }
 
 static int audit(struct sqlite_writer *w, const struct store_pause *pause,
@@ -165,9 +168,13 @@ static int audit(struct sqlite_writer *w, const struct store_pause *pause,
 static int begin(struct sqlite_writer *w, struct store_pause *pause, struct err *err)
 {
   pause->began = true;
+  bool has_name = sqlite__name_known(&w->names, kind_of(pause), pause->name);
   w->pauses.known = false;
-  if ((pause->resume ? go_on(w, pause, err) : rest(w, pause, err)) < 0)
+  int64_t n = pause->resume ? go_on(w, pause, err) : rest(w, pause, err);
+  if (n < 0)
     return -1;
+  pause->changed = n > 0;
+  pause->known = has_name || pause->changed == pause->resume; /* it rested */
   return audit(w, pause, err);
 }
 
@@ -177,7 +184,7 @@ int sqlite__pause(struct sqlite_writer *w, struct store_op *op, struct err *err)
   struct store_pause *pause = (struct store_pause *)op;
   if (!pause->began && begin(w, pause, err) < 0)
     return -1;
-  if (!pause->task || !pause->resume)
+  if (!pause->task || !pause->resume || !pause->known)
     return 0;
   int64_t type = sqlite__name_id(&w->conn, &w->names, NAME_TYPE, pause->name, err);
   if (type < 0 || sqlite__load_pauses(w, err) < 0)

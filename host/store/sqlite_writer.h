@@ -27,6 +27,9 @@ void sqlite__names_fini(struct sqlite_names *names);
 void sqlite__names_cut(struct sqlite_names *names, size_t n); /* forgets the newest */
 const char *sqlite__name(const struct sqlite_names *names, int64_t id);
 
+bool sqlite__name_known(const struct sqlite_names *names, enum sqlite_kind kind,
+                        const char *text);
+
 /* The id of a name, which is added when it is new; or -1. */
 int64_t sqlite__name_id(struct sqlite_conn *c, struct sqlite_names *names,
                         enum sqlite_kind kind, const char *text, struct err *err);

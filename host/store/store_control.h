@@ -49,6 +49,8 @@ struct store_pause {
   const char *name;
   const char *by;     /* who, for the audit */
   const char *reason; /* for people; NULL: none */
+  bool known;         /* out: a job was of this name before, or it rests or rested */
+  bool changed;       /* out: else it rested already, or did not rest */
   bool began;         /* the store's */
 };
 

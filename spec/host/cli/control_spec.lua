@@ -117,6 +117,20 @@ describe("control by the command line", function()
     assert.are.equal("", select(3, host:command({ "resume", "night" })))
   end)
 
+  it("says so when a name is that of nothing", function()
+    local _, out, hint = host:command({ "pause", "nihgt" })
+    assert.are.equal("queue nihgt rests\n", out)
+    assert.are.equal("candy: no queue \"nihgt\" has had a job yet; if that is a slip, "
+      .. "`candy resume nihgt` takes it back\n", hint)
+    assert.are.equal("", select(3, host:command({ "pause", "nihgt" })))
+    assert.are.equal("queue nihgt goes on\n", said("resume", "nihgt"))
+    for _, words in ipairs({ { "nihgt" }, { "--task", "slepes" } }) do
+      assert.are.equal(("%s %s did not rest: nothing was paused under that name; "
+        .. "`candy queues` lists what rests\n"):format(
+        #words == 1 and "queue" or "task", words[#words]), said("resume", unpack(words)))
+    end
+  end)
+
   it("tells counts that may be higher from those that are whole", function()
     said("pause", "many")
     said("pause", "--task", "fails")

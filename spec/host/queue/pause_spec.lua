@@ -37,7 +37,7 @@ describe("pausing", function()
   it("keeps a queue's jobs back until it goes on", function()
     local running = host:push("sleeps")
     host:wait(running, "running")
-    assert.are.same({ queue = "slow", paused = true },
+    assert.are.same({ queue = "slow", paused = true, changed = true, known = true },
       ask("/queues/slow/pause", { reason = "repairs" }))
     local id = host:push("slow", { n = 1 })
     assert.are.equal("completed", host:wait(running).state)
@@ -73,10 +73,16 @@ describe("pausing", function()
   end)
 
   it("may be asked for twice, and for what is not there yet", function()
-    ask("/queues/later/pause")
-    ask("/queues/later/pause")
+    assert.are.same({ queue = "later", paused = true, changed = true, known = false },
+      ask("/queues/later/pause"))
+    assert.are.same({ queue = "later", paused = true, changed = false, known = true },
+      ask("/queues/later/pause"))
     local id = host:push("echo", {}, { queue = "later" })
-    ask("/queues/never/resume")
+    assert.are.same({ queue = "never", paused = false, changed = false, known = false },
+      ask("/queues/never/resume"))
+    assert.is_nil(queue("never"))
+    assert.are.same({ task = "none", paused = false, changed = false, known = false },
+      ask("/definitions/none/resume"))
     host:wait(host:push("echo"))
     local waiting = host:job(id)
     assert.are.equal("available", waiting.state)
