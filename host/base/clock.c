@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#define LONGEST (100LL * 366 * 86400 * 1000)
-
 static const struct {
   const char *name;
   int64_t ms;
@@ -64,14 +62,14 @@ int64_t duration_parse(const char *text)
   const char *p = text;
   for (; isdigit((unsigned char)*p); p++) {
     n = n * 10 + (*p - '0');
-    if (n > LONGEST)
+    if (n > DURATION_MAX_MS)
       return -1;
   }
   if (p == text)
     return -1;
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
     if (strcmp(p, units[i].name) == 0)
-      return n > LONGEST / units[i].ms ? -1 : n * units[i].ms;
+      return n > DURATION_MAX_MS / units[i].ms ? -1 : n * units[i].ms;
   return -1;
 }
 

@@ -22,6 +22,8 @@ int64_t clock_standing_ms(void); /* what a clock that stands says; 0: it goes */
 
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: the same in every process of a machine */
 
+#define DURATION_MAX_MS (100LL * 366 * 86400 * 1000) /* 100 years */
+
 /* "250ms", "30s", "2m", "1h", "7d": a whole number and a unit. Returns milliseconds, or
  * -1 when the text is no duration or is longer than 100 years. */
 int64_t duration_parse(const char *text);

@@ -11,6 +11,7 @@
 #define TAGS_MAX     20
 #define RETRIES_MAX  1000
 #define PRIORITY_MAX 1000000
+#define YEAR_3000_MS 32503680000000LL
 
 /* ---- fields ---- */
 
@@ -95,12 +96,25 @@ static void read_retries(struct door *d, const json_t *value)
                   RETRIES_MAX);
 }
 
+/* "2h"; or -1. */
+static int64_t duration_of(const json_t *value)
+{
+  return json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
+}
+
+/* "2026-11-22T08:00:00Z", or milliseconds since 1970; or -1. */
+static int64_t time_of(const json_t *value)
+{
+  int64_t ms = json_is_integer(value) ? json_integer_value(value) : -1;
+  if (json_is_string(value) && clock_parse(json_string_value(value), &ms) < 0)
+    ms = -1;
+  return ms > 0 && ms < YEAR_3000_MS ? ms : -1;
+}
+
 static void read_delay(struct door *d, const json_t *value)
 {
-  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
-  if (json_is_integer(value))
-    ms = json_integer_value(value);
-  if (ms >= 0 && ms <= 100LL * 366 * 86400 * 1000)
+  int64_t ms = json_is_integer(value) ? json_integer_value(value) : duration_of(value);
+  if (ms >= 0 && ms <= DURATION_MAX_MS)
     d->job.delay_ms = ms;
   else
     door__problem(
@@ -110,11 +124,9 @@ static void read_delay(struct door *d, const json_t *value)
 
 static void read_run_at(struct door *d, const json_t *value)
 {
-  int64_t ms = json_is_integer(value) ? json_integer_value(value) : -1;
-  if (json_is_string(value) && clock_parse(json_string_value(value), &ms) < 0)
-    ms = -1;
-  if (ms > 0 && ms < 32503680000000LL) /* the year 3000 */
-    d->job.run_at = ms;
+  int64_t at = time_of(value);
+  if (at > 0)
+    d->job.run_at = at;
   else
     door__problem(
         d, "/run_at", "invalid",
@@ -124,14 +136,11 @@ static void read_run_at(struct door *d, const json_t *value)
 /* "2h" from now on, or a time. */
 static void read_deadline(struct door *d, const json_t *value)
 {
-  int64_t ms = json_is_string(value) ? duration_parse(json_string_value(value)) : -1;
-  int64_t at = json_is_integer(value) ? json_integer_value(value) : -1;
-  if (ms < 0 && json_is_string(value) && clock_parse(json_string_value(value), &at) < 0)
-    at = -1;
+  int64_t ms = duration_of(value), at = ms < 0 ? time_of(value) : -1;
   d->job.deadline_ms = d->job.deadline = 0;
-  if (ms > 0 && ms <= 100LL * 366 * 86400 * 1000)
+  if (ms > 0)
     d->job.deadline_ms = ms;
-  else if (at > 0 && at < 32503680000000LL)
+  else if (at > 0)
     d->job.deadline = at;
   else
     door__problem(d, "/deadline", "invalid",

@@ -84,7 +84,7 @@ static int read_window(struct unique_rule *rule, const json_t *json, struct err 
   if (json_is_integer(json))
     ms = json_integer_value(json);
   rule->same.window_ms = ms;
-  return ms > 0 && ms <= 100LL * 366 * 86400 * 1000
+  return ms > 0 && ms <= DURATION_MAX_MS
              ? 0
              : err_set(err, "invalid",
                        "window must be a duration such as \"10m\", or milliseconds");
