@@ -140,9 +140,10 @@ static void counted(struct store_op *op)
   if (op->status < 0)
     api__store_problem(b->req, op->err);
   else if (op->kind == STORE_CANCEL)
-    http_reply_json(b->req, 200,
-                    json_pack("{s:I, s:I}", "count", (json_int_t)b->op.count, "running",
-                              (json_int_t)b->op.told));
+    http_reply_json(
+        b->req, 200,
+        json_pack("{s:I, s:I, s:I}", "count", (json_int_t)(b->op.count - b->op.again),
+                  "running", (json_int_t)b->op.told, "already", (json_int_t)b->op.again));
   else
     http_reply_json(b->req, 200, json_pack("{s:I}", "count", (json_int_t)b->op.count));
   bulk_free(b);

@@ -24,6 +24,7 @@ struct bulk {
 struct tally {
   int64_t count;
   int64_t running; /* of these: they were told to end, and have not yet */
+  int64_t already; /* beside these: they were told before, and have not ended yet */
 };
 
 #define LIVING "scheduled,available,retryable,pending,running"
@@ -89,7 +90,8 @@ static json_t *choose(const struct cli_args *args, const struct bulk *bulk)
 static void tell_count(const struct bulk *bulk, const struct tally *t, bool json)
 {
   if (json && bulk == &cancel)
-    printf("{\"count\":%" PRId64 ",\"running\":%" PRId64 "}\n", t->count, t->running);
+    printf("{\"count\":%" PRId64 ",\"running\":%" PRId64 ",\"already\":%" PRId64 "}\n",
+           t->count, t->running, t->already);
   else if (json)
     printf("{\"count\":%" PRId64 "}\n", t->count);
   else
@@ -97,13 +99,16 @@ static void tell_count(const struct bulk *bulk, const struct tally *t, bool json
   if (!json && t->running)
     printf("%" PRId64 " of them %s and %s told to end\n", t->running,
            t->running == 1 ? "runs" : "run", t->running == 1 ? "was" : "were");
+  if (!json && t->already)
+    printf("%" PRId64 " more %s told to end before, and %s still\n", t->already,
+           t->already == 1 ? "was" : "were", t->already == 1 ? "runs" : "run");
 }
 
 /* Fewer than were named: the others are unknown, or not in a state that allows it. */
 static int tell(const struct cli_args *args, const struct bulk *bulk,
                 const struct tally *tally)
 {
-  int64_t count = tally->count;
+  int64_t count = tally->count + tally->already;
   tell_count(bulk, tally, args->json);
   if (!bulk->repeats && count == ROUND)
     fputs("there may be more: the same command again goes on with them\n", stderr);
@@ -123,6 +128,7 @@ static int one_round(struct conf *conf, const struct bulk *bulk, const struct bu
   int code = ask_host_patiently(&ask, conf, "POST", target, body);
   round->count = jx_int(ask.json, "count", 0);
   round->running = jx_int(ask.json, "running", 0);
+  round->already = jx_int(ask.json, "already", 0);
   ask_fini(&ask);
   return code;
 }
@@ -154,7 +160,9 @@ static int run_rounds(struct conf *conf, const struct cli_args *args,
     code = one_round(conf, bulk, body, &round);
     total.count += round.count;
     total.running += round.running;
-  } while (code == CLI_OK && bulk->repeats && round.count == ROUND);
+    total.already = round.already; /* among them those that earlier rounds told */
+  } while (code == CLI_OK && bulk->repeats && round.count > 0 &&
+           round.count + round.already >= ROUND);
   if (code == CLI_OK || total.count > 0) {
     int told = tell(args, bulk, &total);
     code = code == CLI_OK ? told : code;

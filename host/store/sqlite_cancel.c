@@ -184,13 +184,12 @@ int sqlite__ask_end(struct sqlite_writer *w, int64_t id,
                           err);
   if (n < 0 || told_lease(w, id, &lease, err) < 0)
     return -1;
-  if (n > 0) {
-    w->memory.asked++;
-    add_told(&w->told, (struct sqlite_tell){.id = id,
-                                            .lease = lease,
-                                            .reason = mem_strdup(ending->reason)});
-  }
-  return lease ? ASKED_TOLD : ASKED_NONE;
+  if (n == 0)
+    return lease ? ASKED_AGAIN : ASKED_NONE;
+  w->memory.asked++;
+  add_told(&w->told, (struct sqlite_tell){
+                         .id = id, .lease = lease, .reason = mem_strdup(ending->reason)});
+  return ASKED_TOLD;
 }
 
 int sqlite__ask_cancel(struct sqlite_writer *w, int64_t id, const char *reason,

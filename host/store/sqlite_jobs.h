@@ -35,9 +35,9 @@ int sqlite__cancel_waiting(struct sqlite_writer *w, int64_t id, const char *reas
                            struct err *err);
 
 /* The same, and one that runs is told to end; what its claim ends with, but for a
- * completion, then cancels it. Only the first of several reasons counts. Returns one of
- * these, or -1. */
-enum { ASKED_NONE, ASKED_ENDED, ASKED_TOLD };
+ * completion, then cancels it. Only the first of several reasons counts: after it the
+ * answer is ASKED_AGAIN. Returns one of these, or -1. */
+enum { ASKED_NONE, ASKED_ENDED, ASKED_TOLD, ASKED_AGAIN };
 
 int sqlite__ask_cancel(struct sqlite_writer *w, int64_t id, const char *reason,
                        struct err *err);

@@ -35,8 +35,8 @@ enum slot_state {
 struct slot {
   struct store_op *op;
   enum slot_state state;
-  int64_t count, told, cursor; /* of one that takes several turns, as this one found them
-                                */
+  int64_t count, told, again, cursor; /* of one that takes several turns, as this one
+                                         found them */
 };
 
 struct turn {
@@ -284,6 +284,7 @@ static void save_count(struct slot *slot)
     return;
   slot->count = bulk->count;
   slot->told = bulk->told;
+  slot->again = bulk->again;
   slot->cursor = bulk->cursor;
 }
 
@@ -300,6 +301,7 @@ static void restore_count(const struct slot *slot)
     return;
   bulk->count = slot->count;
   bulk->told = slot->told;
+  bulk->again = slot->again;
   bulk->cursor = slot->cursor;
 }
 

@@ -251,6 +251,7 @@ static int cancel(struct sqlite_writer *w, struct store_bulk *bulk, const int64_
     if (rc < 0)
       return -1;
     bulk->told += rc == ASKED_TOLD;
+    bulk->again += rc == ASKED_AGAIN;
   }
   return 0;
 }
@@ -272,9 +273,10 @@ static int audit_bulk(struct sqlite_writer *w, const struct store_bulk *bulk,
   const char *action = bulk->op.kind == STORE_CANCEL    ? "cancel"
                        : bulk->op.kind == STORE_REQUEUE ? "retry"
                                                         : "purge";
-  if (!bulk->by || bulk->count == 0)
+  int64_t count = bulk->count - bulk->again;
+  if (!bulk->by || count == 0)
     return 0;
-  char *detail = mem_printf("{\"count\":%lld,\"asked\":%s}", (long long)bulk->count,
+  char *detail = mem_printf("{\"count\":%lld,\"asked\":%s}", (long long)count,
                             bulk->asked ? bulk->asked : "null");
   int64_t job = bulk->filter.n_ids == 1 ? bulk->filter.ids[0] : 0;
   int rc = sqlite__audit(w, bulk->by, action, job, detail, err);

@@ -74,7 +74,7 @@ void store_submit(struct store *store, struct store_op *op)
   op->next = NULL;
   struct store_bulk *bulk = (struct store_bulk *)op;
   if (op->kind == STORE_REQUEUE || op->kind == STORE_PURGE || op->kind == STORE_CANCEL)
-    bulk->count = bulk->told = bulk->cursor = 0;
+    bulk->count = bulk->told = bulk->again = bulk->cursor = 0;
   else if (op->kind == STORE_VACUUM)
     ((struct store_vacuum *)op)->began = false;
   if (op->kind == STORE_LOG_EXPIRE)

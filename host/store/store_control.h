@@ -20,7 +20,8 @@ struct store_bulk {
   const char *by;     /* who, for the audit; NULL: it is not for it */
   const char *asked;  /* for the audit: what was asked for, a JSON object */
   int64_t count;      /* out */
-  int64_t told;       /* out: CANCEL: of them, those that run still */
+  int64_t told;       /* out: CANCEL: of them, those that run and were told now */
+  int64_t again;      /* out: CANCEL: of them, those that had been told before */
   int64_t cursor;     /* the store's */
 };
 

@@ -33,7 +33,7 @@ static void cancelled(struct store_op *op)
   const struct store_bulk *bulk = &r->u.cancel.op;
   struct buf b = {0};
   buf_printf(&b, "{\"found\":%s,\"running\":%s}", bulk->count ? "true" : "false",
-             bulk->told ? "true" : "false");
+             bulk->told || bulk->again ? "true" : "false");
   queue_controlled(r->pool->queue, op);
   request__answer_op(r, &b);
   buf_fini(&b);

@@ -82,7 +82,7 @@ describe("control by the command line", function()
       said("cancel", "--type", "sleeps"))
     local running = host:push("sleeps")
     host:wait(running, "running")
-    assert.are.same({ count = 1, running = 1 },
+    assert.are.same({ count = 1, running = 1, already = 0 },
       cjson.decode(said("cancel", "--type", "sleeps", "--state", "running", "--json")))
     host:wait(running, "cancelled")
   end)

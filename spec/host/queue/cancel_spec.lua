@@ -29,6 +29,10 @@ candy.task("stubborn", { cancel_grace = "300ms" }, function(job)
   begun(job)
   while true do pcall(candy.sleep, "1h") end
 end)
+candy.task("lingers", { cancel_grace = "3s" }, function(job)
+  begun(job)
+  while true do pcall(candy.sleep, "1h") end
+end)
 candy.task("spins", { cancel_grace = "300ms" }, function(job)
   begun(job)
   while true do end
@@ -242,6 +246,19 @@ describe("cancelling", function()
     assert.are.equal("cancelled by admin: first", cancelled(id).error.message)
   end)
 
+  it("counts a job once, however often it is asked for", function()
+    local id = running("lingers")
+    local function ask()
+      return host:request("POST", "/tasks/cancel", { type = "lingers" }).json
+    end
+    assert.are.same({ count = 1, running = 1, already = 0 }, ask())
+    assert.are.same({ count = 0, running = 0, already = 1 }, ask())
+    cancelled(id)
+    local deeds = host:request("GET", "/audit?limit=2").json.items
+    assert.are.equal("lingers", deeds[1].detail.asked.type)
+    assert.are_not.same(deeds[1].detail, deeds[2].detail)
+  end)
+
   it("is done by scripts", function()
     local waiting = host:push("echo", {}, { delay = "1h" })
     assert.are.same({ done = "cancelled", problem = "not_found" },
@@ -271,9 +288,9 @@ describe("cancelling", function()
     local answer = host:request("POST", "/tasks/cancel", chosen)
     assert.are.same({ count = 300, preview = true, more = false }, answer.json)
     chosen.preview = nil
-    assert.are.same({ count = 200, running = 0 },
+    assert.are.same({ count = 200, running = 0, already = 0 },
       host:request("POST", "/tasks/cancel", chosen).json)
-    assert.are.same({ count = 100, running = 0 },
+    assert.are.same({ count = 100, running = 0, already = 0 },
       host:request("POST", "/tasks/cancel", chosen).json)
     chosen.preview = true
     assert.are.equal(300,

@@ -105,7 +105,10 @@ static void running_jobs_are_told(void)
   CHECK_TEXT(ear_heard.reason, REASON);
   CHECK_INT(end_heard.n, 0);
   CHECK(is_in(id, STORE_RUNNING));
-  cancel_one(id); /* who was told is not told again */
+  op = cancel_where((struct store_filter){0}); /* who was told is not told again */
+  CHECK_INT(op.count, 1);
+  CHECK_INT(op.told, 0);
+  CHECK_INT(op.again, 1);
   CHECK_INT(ear_heard.n, 1);
   struct store_finish end = a_finish(t, STORE_RETRY);
   CHECK(act(&end.op) == 0);
