@@ -59,6 +59,7 @@ static void tell_taken(struct generation *g, const struct generation *before)
   int64_t ms = (clock_mono_ns() - g->noticed_ns) / CLOCK_MS;
   json_t *changes = sources_changes(before ? &before->sources : &nothing, &g->sources);
   struct buf names = {0};
+  size_t n_tasks = catalog_count(g->catalog);
   buf_puts(&names, "");
   if (before) {
     put_names(&names, "changed", json_object_get(changes, "changed"));
@@ -67,13 +68,13 @@ static void tell_taken(struct generation *g, const struct generation *before)
     if (!settings__same(&before->settings, &g->settings))
       buf_puts(&names, "; with new settings");
   }
-  json_t *fields = json_pack("{s:i, s:i, s:i, s:I}", "generation", g->number, "files",
-                             (int)g->sources.n, "tasks", (int)catalog_count(g->catalog),
-                             "ms", (json_int_t)ms);
+  json_t *fields =
+      json_pack("{s:i, s:i, s:i, s:I}", "generation", g->number, "files",
+                (int)g->sources.n, "tasks", (int)n_tasks, "ms", (json_int_t)ms);
   pool__log(g->pool, POOL_INFO, json_deep_copy(fields),
-            "generation %d of the scripts is live: %zu files, %zu tasks, %lld ms%s",
-            g->number, g->sources.n, catalog_count(g->catalog), (long long)ms,
-            names.data);
+            "generation %d of the scripts is live: %zu %s, %zu %s, %lld ms%s", g->number,
+            g->sources.n, g->sources.n == 1 ? "file" : "files", n_tasks,
+            n_tasks == 1 ? "task" : "tasks", (long long)ms, names.data);
   json_object_update(fields, changes);
   emit(g->pool, "scripts.loaded", fields);
   json_decref(fields);
@@ -128,8 +129,8 @@ static void tell_dropped(const struct generation *g)
     if (i < FAULTS_TOLD)
       tell_fault(g, fault);
   if (i > FAULTS_TOLD)
-    pool__log(g->pool, POOL_ERROR, NULL, "and %zu files more of generation %d",
-              i - FAULTS_TOLD, g->number);
+    pool__log(g->pool, POOL_ERROR, NULL, "and %zu %s more of generation %d",
+              i - FAULTS_TOLD, i == FAULTS_TOLD + 1 ? "file" : "files", g->number);
 }
 
 /* ---- the last good copy ---- */

@@ -37,6 +37,7 @@ it("is told to handlers of events", function()
   local bad = host.folder .. "/scripts/bad.lua"
   assert.same({ bad, 1 }, { failed.file, failed.line })
   assert.same({ bad }, loaded.added)
+  assert.matches("is live: 1 file, 2 tasks, %d+ ms", scripts.wait_live(host, 1))
   finish(host)
 end)
 
