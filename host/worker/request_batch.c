@@ -21,13 +21,24 @@ static void refuse_unknown(struct request *r)
   request__refuse(r, &err);
 }
 
+/* Their places in the list, from 1. */
+static json_t *duplicates(const struct store_batch *batch)
+{
+  json_t *places = json_array();
+  for (size_t i = 0; i < batch->n; i++)
+    if (batch->jobs[i].duplicate)
+      json_array_append_new(places, json_integer((json_int_t)i + 1));
+  return places;
+}
+
 static void pushed(void *arg, const struct store_batch *batch, const struct err *err)
 {
   struct request *r = arg;
   if (err)
     request__refuse(r, err);
   else
-    request__answer_json(r, json_pack("{s:o}", "id", jx_id(batch->id)));
+    request__answer_json(r, json_pack("{s:o, s:o}", "id", jx_id(batch->id), "duplicates",
+                                      duplicates(batch)));
 }
 
 void request__batch(struct request *r)

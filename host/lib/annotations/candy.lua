@@ -1022,8 +1022,9 @@ function candy.time.parse(text) end
 --- part of it. A running job of the batch adds to it by
 --- `job:enqueue(type, payload, { batch = job.batch })`: the batch cannot end in between.
 ---@param order candy.BatchOptions
----@return string? id
+---@return string? id  duplicates[i]: the i-th is a job that was there, or stands before it in the list
 ---@return candy.Error? err
+---@return table<integer, boolean>? duplicates
 function candy.batch.new(order) end
 
 --- Tells how far a batch is. Finished ones are kept as long as completed jobs are, those

@@ -86,7 +86,8 @@ end
 --- part of it. A running job of the batch adds to it by
 --- `job:enqueue(type, payload, { batch = job.batch })`: the batch cannot end in between.
 ---@param order candy.BatchOptions
----@return string? id, candy.Error? err
+---@return string? id, candy.Error? err, table<integer, boolean>? duplicates
+---  duplicates[i]: the i-th is a job that was there, or stands before it in the list
 function batch.new(order)
   local spec = options.read("candy.batch", order, OPTIONS)
   if not spec.jobs then
@@ -96,7 +97,11 @@ function batch.new(order)
   if not answer then
     return nil, err
   end
-  return answer.id
+  local duplicates = {}
+  for _, place in ipairs(answer.duplicates) do
+    duplicates[place] = true
+  end
+  return answer.id, nil, duplicates
 end
 
 --- Tells how far a batch is. Finished ones are kept as long as completed jobs are, those

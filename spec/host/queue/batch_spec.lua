@@ -179,6 +179,17 @@ describe("batches", function()
     assert.are.equal(known, answer.json.ids[2])
     assert.are.equal(2, wait(answer.json.id, "completed").total)
     assert.is_nil(host:request("POST", "/batches", '{"jobs":[]}').json.duplicates)
+    local made = host:eval([[
+      local same = { type = "ok", payload = { what = "same" }, unique = true,
+        delay = "1h" }
+      local id, err, duplicates = candy.batch({ jobs = { { type = "ok" }, same,
+        { type = "ok" }, same } })
+      local places = {}
+      for place in pairs(duplicates) do places[#places + 1] = place end
+      table.sort(places)
+      return { id = id, err = err, places = places }]])
+    assert.are.same({ 2, 4 }, made.places)
+    assert.are.equal(2, wait(made.id, "completed").total)
   end)
 
   it("are cancelled", function()
