@@ -22,7 +22,7 @@ static bool each_of(const struct cli_flag *flags,
 
 static bool takes(const struct cli_command *command, const struct setting *setting)
 {
-  if (!setting->flag || command->needs_no_conf)
+  if (!setting->flag || (command->needs_no_conf && !command->ignores_place))
     return false;
   return command->takes_settings || strcmp(setting->flag, "data") == 0 ||
          strcmp(setting->flag, "env") == 0;

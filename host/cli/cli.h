@@ -42,6 +42,7 @@ struct cli_command {
   size_t least, most;           /* how many operands */
   bool takes_settings; /* has the flags of all settings, not --data and --env alone */
   bool needs_no_conf;  /* called with conf NULL */
+  bool ignores_place;  /* takes --data and --env, which callers give to every command */
   bool passes_on;      /* all that follows is somebody else's: words, flags or not */
   bool hidden;         /* for programs: no help lists it */
   int (*run)(struct conf *conf, const struct cli_args *args);

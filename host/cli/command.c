@@ -252,6 +252,7 @@ const struct cli_command command_table[] = {
      .summary = "tell about a command, or list all settings",
      .most = 1,
      .needs_no_conf = true,
+     .ignores_place = true,
      .run = cmd_help},
 };
 

@@ -51,6 +51,7 @@ describe("the command line", function()
     assert.matches("\n  %-%-max%-retries N ", help.out)
     assert.equal(help.out, candy("enqueue", "--help").out)
     assert.equal(help.out, candy("enqueue", "-h").out)
+    assert.equal(help.out, candy("help", "enqueue", "--data", "x", "--env=y").out)
     local run = candy("help", "run").out
     for _, flag in ipairs({ "data", "port", "listen", "scripts", "store", "workers",
       "env" }) do
