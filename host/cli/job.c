@@ -49,10 +49,17 @@ static void print_time(const json_t *job, const char *label, const char *name)
   print_line(label, line, NULL);
 }
 
+static bool is_dead_unbegun(const json_t *job)
+{
+  return strcmp(jx_str(job, "state", ""), "dead") == 0 &&
+         json_array_size(json_object_get(job, "attempts")) == 0;
+}
+
 static void print_attempt_count(const json_t *job)
 {
   char line[64];
-  snprintf(line, sizeof line, "%" PRId64 " of %" PRId64, jx_int(job, "attempt", 1),
+  int64_t attempt = is_dead_unbegun(job) ? 0 : jx_int(job, "attempt", 1);
+  snprintf(line, sizeof line, "%" PRId64 " of %" PRId64, attempt,
            jx_int(job, "max_retries", 0) + 1);
   print_line("attempt", line, NULL);
 }
@@ -113,10 +120,11 @@ static void print_wait(const json_t *job)
   buf_fini(&line);
 }
 
-/* Why it was cancelled, or told to end: an attempt that tells it there may be none. */
+/* Why it was cancelled, is dead before it began, or was told to end: an attempt that
+ * tells it there may be none. */
 static void print_why(const json_t *job)
 {
-  bool ended = strcmp(jx_str(job, "state", ""), "cancelled") == 0;
+  bool ended = strcmp(jx_str(job, "state", ""), "cancelled") == 0 || is_dead_unbegun(job);
   const json_t *told = json_object_get(job, ended ? "error" : "cancelling");
   const char *why = jx_str(told, "message", "");
   if (*why)

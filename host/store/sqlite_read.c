@@ -112,11 +112,19 @@ static void read_columns(sqlite3_stmt *s, struct view_job *job)
 
 /* ---- one job ---- */
 
+/* What ended a job that waited is in its history, and no attempt. */
+static bool is_attempt(sqlite3_stmt *s)
+{
+  return sqlite3_column_int64(s, 2) || text_of(s, 4).data;
+}
+
 static int put_failures(struct sqlite_conn *c, int64_t id, struct buf *b, struct err *err)
 {
   sqlite3_stmt *s = sqlite__start(c, SQL_FAILURES, ARGS(arg_int(id)));
   int rc = sqlite__next(c, s, err);
-  for (; rc > 0; rc = sqlite__next(c, s, err))
+  for (; rc > 0; rc = sqlite__next(c, s, err)) {
+    if (!is_attempt(s))
+      continue;
     view_attempt(b, &(struct view_attempt){
                         .state = sqlite3_column_int(s, 0) ? "rescued" : "failed",
                         .attempt = sqlite3_column_int(s, 1),
@@ -125,6 +133,7 @@ static int put_failures(struct sqlite_conn *c, int64_t id, struct buf *b, struct
                         .worker = text_of(s, 4),
                         .error = text_of(s, 5),
                     });
+  }
   return rc;
 }
 

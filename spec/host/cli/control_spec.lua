@@ -87,6 +87,15 @@ describe("control by the command line", function()
     host:wait(running, "cancelled")
   end)
 
+  it("shows no attempt of a job that is dead before it began", function()
+    local id = host:push("echo", {}, { delay = "1h", deadline = "50ms" })
+    host:wait(id, "dead")
+    local text = said("job", id)
+    assert.matches("\nattempt +0 of 4\n", text)
+    assert.matches("\nwhy +its deadline passed before it was done\n", text)
+    assert.not_matches("\nattempts", text)
+  end)
+
   it("changes a job", function()
     local id = host:push("echo", { a = 1 }, { delay = "1h" })
     assert.are.equal(("job %s changed\n"):format(id),
