@@ -47,15 +47,35 @@ static int tell_ended(struct sqlite_writer *w, const struct sqlite_place *p,
   return 0;
 }
 
+static void tell_fini(struct sqlite_tell *tell)
+{
+  free(tell->reason);
+  free(tell->type);
+  free(tell->workspace);
+  free(tell->trace);
+}
+
 void sqlite__told_cut(struct sqlite_told *told, size_t n)
 {
-  while (told->n > n) {
-    struct sqlite_tell *last = &told->all[--told->n];
-    free(last->reason);
-    free(last->type);
-    free(last->workspace);
-    free(last->trace);
-  }
+  while (told->n > n)
+    tell_fini(&told->all[--told->n]);
+}
+
+bool sqlite__told_take(struct sqlite_told *told, size_t from, int64_t id,
+                       enum store_state *state, struct buf *reason)
+{
+  size_t i = from;
+  while (i < told->n && !(told->all[i].id == id && told->all[i].ended))
+    i++;
+  if (i == told->n)
+    return false;
+  struct sqlite_tell *tell = &told->all[i];
+  *state = tell->state;
+  reason->len = 0;
+  buf_puts(reason, tell->reason);
+  tell_fini(tell);
+  memmove(tell, tell + 1, (--told->n - i) * sizeof *tell);
+  return true;
 }
 
 void sqlite__told_fini(struct sqlite_told *told)

@@ -261,8 +261,11 @@ static int finish_with_effects(struct sqlite_writer *w, struct store_finish *f,
   if (rc != 0)
     return rc < 0 ? -1 : sqlite__keep(w, err);
   if (outcomes[f->outcome](w, f, &held, err) == 0 && write_all(w, f, err) == 0 &&
-      add_children(w, f, err) == 0)
+      add_children(w, f, err) == 0) {
+    /* One of its children may have superseded it. */
+    sqlite__told_take(&w->told, mark.told, f->id, &f->became, &f->reason);
     return sqlite__keep(w, err);
+  }
   if (sqlite__conn_grave(&w->conn))
     return -1;
   sqlite__undo(w, &mark);

@@ -58,6 +58,10 @@ int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
 int sqlite__end_asked(struct sqlite_writer *w, int64_t *n, struct err *err);
 
 void sqlite__told_cut(struct sqlite_told *told, size_t n); /* forgets the last ones */
+/* What would be told of the job's end since `from` is told no more: the finish of its
+ * claim tells it. Returns whether there was something. */
+bool sqlite__told_take(struct sqlite_told *told, size_t from, int64_t id,
+                       enum store_state *state, struct buf *reason);
 void sqlite__told_move(struct sqlite_told *to, struct sqlite_told *from); /* to the end */
 void sqlite__told_fini(struct sqlite_told *told);
 

@@ -297,6 +297,7 @@ static const struct {
     CASE(a_debounced_job_that_came_due),
     CASE(a_debounced_job_that_began),
     CASE(a_job_that_supersedes),
+    CASE(a_parent_that_its_child_supersedes),
     CASE(a_job_that_supersedes_the_queued),
     CASE(forgotten_jobs_are_not_the_same),
     CASE(sudden_death),

@@ -258,6 +258,41 @@ static void a_job_that_supersedes(void)
   CHECK_INT(take_one().id, fourth);
 }
 
+static void count_end(void *arg, const struct store_job *job, enum store_state became,
+                      const char *reason)
+{
+  (void)became;
+  (void)reason;
+  if (job->type[0] == 'p')
+    ++*(int *)arg;
+}
+
+static void a_parent_that_its_child_supersedes(void)
+{
+  int heard = 0;
+  struct store_watch watch = {.ended = count_end, .arg = &heard};
+  struct store_unique u = a_unique('a', STORE_SAME_SUPERSEDE);
+  struct store_new child = a_job("t");
+  struct store_fan fan = {.jobs = &child, .n = 1};
+  child.unique = &u;
+  know("t", NULL);
+  know("parent", NULL);
+  store_watch(store, &watch);
+  struct store_new parent = a_job("parent");
+  parent.unique = &u;
+  int64_t id = add(parent);
+  struct store_finish op = a_finish(take_one(), STORE_FAN_OUT);
+  op.fan = &fan;
+  CHECK(act(&op.op) == 0);
+  CHECK(op.verdict == STORE_DONE);
+  CHECK(op.became == STORE_CANCELLED);
+  CHECK(strstr(op.reason.data, "superseded"));
+  store_op_fini(&op.op);
+  CHECK(is_in(id, STORE_CANCELLED));
+  CHECK_INT(heard, 0); /* its finish has told it */
+  store_unwatch(store, &watch);
+}
+
 static void a_job_that_supersedes_the_queued(void)
 {
   struct store_unique u = a_unique('a', STORE_SAME_SUPERSEDE_QUEUED);
