@@ -10,15 +10,16 @@ local function run_suite(backend, case)
   local result = program.run(program.build() .. "/probe/store", { backend, folder, case },
     { patience = PATIENCE })
   program.remove(folder)
-  local cases, said, text = {}, {}, ""
+  local text = result.out .. result.err
+  local cases, said, before = {}, {}, ""
   for line in result.out:gmatch("[^\n]+") do
     local verdict, name = line:match("^(%a[%a ]-) %d+ %- ([%w_]+)$")
-    text = text .. line .. "\n"
+    before = before .. line .. "\n"
     if name then
-      cases[name], said[name], text = verdict, text .. result.err, ""
+      cases[name], said[name], before = verdict, before .. result.err, ""
     end
   end
-  return { cases = cases, said = said, text = result.out .. result.err, code = result.code }
+  return { cases = cases, said = said, text = text, code = result.code }
 end
 
 describe("the store's conformance suite", function()
