@@ -95,8 +95,8 @@ static json_t *tell_recover(const struct store_op *op)
 static json_t *tell_bulk(const struct store_op *op)
 {
   const struct store_bulk *bulk = (const struct store_bulk *)op;
-  return json_pack("{s:I, s:I}", "count", (json_int_t)bulk->count, "told",
-                   (json_int_t)bulk->told);
+  return json_pack("{s:I, s:I, s:I}", "count", (json_int_t)bulk->count, "told",
+                   (json_int_t)bulk->told, "again", (json_int_t)bulk->again);
 }
 
 static json_t *tell_edit(const struct store_op *op)

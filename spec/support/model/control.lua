@@ -21,12 +21,14 @@ control.cancel = bulk.operation({
     return LIVING
   end,
   act = function(queue, list, answer)
-    local running = 0
+    local told, again = 0, 0
     for _, job in ipairs(list) do
-      running = running + (job.state == "running" and 1 or 0)
+      local runs = job.state == "running"
+      told = told + (runs and not job.asked and 1 or 0)
+      again = again + (runs and job.asked and 1 or 0)
       queue:ask_end(job, "cancelled")
     end
-    return expect("told", answer.told, running)
+    return expect("told", answer.told, told) or expect("again", answer.again, again)
   end,
 })
 
