@@ -12,7 +12,9 @@
  * gate whose slot it has. So nobody waits for a slot while having one further on, and no
  * two jobs wait for each other. Who frees a slot calls the first that waits for it, which
  * goes back to its place in candy_ready with the slot in its hands, and never waits there
- * again; who comes later waits behind all others.
+ * again; who comes later waits behind all others. But in a line of strict order at gate 3
+ * places decide: its first is called without the slot, and meets the gate again in its
+ * place, since one before it may have come back from elsewhere meanwhile.
  *
  * The limit of a queue as a whole is no gate: its jobs stay where they are, and claims
  * pass the queue over while it is full.

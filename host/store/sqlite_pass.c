@@ -122,18 +122,28 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
 
 /* ---- calling those who wait ---- */
 
+static bool is_line(const struct sqlite_gate *g)
+{
+  return g->rule->strict && sqlite__gate_level(g->kind) == HELD_TASK_KEY;
+}
+
+/* Those who wait further on have all the slots of this gate. */
+static bool is_full_of_waiting(const struct sqlite_gate *g)
+{
+  return g->rule->concurrency && g->state.reserved >= g->rule->concurrency;
+}
+
 /* The first of a line gives up its slot where the rate of its queue's key is shut, and
- * waits at that gate: those behind it, who have passed there, wait on. Returns 1, 0 or
- * -1. */
+ * waits at that gate: those behind it, who have passed there, wait on, but never for one
+ * who needs their slots. Returns 1, 0 or -1. */
 static int waits_for_first(struct sqlite_writer *w, const struct sqlite_gate *line,
                            const struct sqlite_place *p, struct err *err)
 {
   int64_t found = 0;
-  if (!line->rule->strict || sqlite__gate_level(line->kind) != HELD_TASK_KEY)
-    return 0;
   const struct sqlite_gate *before =
-      key_gate(w, GATE_QUEUE_KEY, GATE_QUEUE_KEY_ORDER, p->queue, line->key);
-  if (!before || !before->state.waited_for)
+      is_line(line) ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, line->key) : NULL;
+  if (!before || before->rule->rate == 0 || !before->state.waited_for ||
+      is_full_of_waiting(before))
     return 0;
   if (sqlite__number(&w->conn, SQL_BLOCKED_AHEAD,
                      ARGS(arg_int(before->kind), arg_int(before->scope),
@@ -154,8 +164,9 @@ static void open_line(struct sqlite_writer *w, const struct sqlite_gates_of *gat
 }
 
 /* One whose queue rests is let out of the line without a slot, and meets the gate again
- * when the queue goes on. Returns 1 when the first of them was called, 0 when nobody is
- * there or may come. */
+ * when the queue goes on. So is the first of a line of strict order, alone: the one
+ * before it may have come back to candy_ready from elsewhere, and then is the first to
+ * meet the gate. Returns 1 when there may be others to call, 0 when there are none. */
 static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
 {
   struct sqlite_gate_id id = sqlite__gate_id(g);
@@ -175,7 +186,7 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   if (rc == 0)
     return 0;
   bool rests = sqlite__is_paused(w, p.queue) && !g->rule->strict;
-  if (!has_slot && !rests) {
+  if (!has_slot && !rests && !is_line(g)) {
     g->state.taken++;
     g->state.reserved++;
     p.held = level;
@@ -183,7 +194,7 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   if (sqlite__blocked_take(w, &id, &p, err) < 0 ||
       (rests && sqlite__rest_slots(w, &p, err) < 0) || sqlite__add_ready(w, &p, err) < 0)
     return -1;
-  return 1;
+  return has_slot || !is_line(g);
 }
 
 static int call(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
@@ -221,16 +232,39 @@ int sqlite__open_gates(struct sqlite_writer *w, struct err *err)
 
 /* ---- to running ---- */
 
+static bool is_before(const struct sqlite_place *a, const struct sqlite_place *b)
+{
+  if (a->priority != b->priority)
+    return a->priority < b->priority;
+  return a->turn != b->turn ? a->turn < b->turn : a->seq < b->seq;
+}
+
+/* Who waits at a gate goes first; in a line of strict order, who has the first place.
+ * Returns 1, 0 or -1. */
+static int is_late(struct sqlite_writer *w, const struct sqlite_gate *g,
+                   const struct sqlite_place *p, struct err *err)
+{
+  struct sqlite_gate_id id = sqlite__gate_id(g);
+  struct sqlite_place first;
+  if (!g->state.waited_for || !is_line(g))
+    return g->state.waited_for;
+  int rc = sqlite__blocked_first(w, &id, &first, err);
+  return rc > 0 ? is_before(&first, p) : rc;
+}
+
+/* Returns the level of the first gate that is shut for it, 0 for none, or -1. */
 static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
-                     int64_t held)
+                     const struct sqlite_place *p, struct err *err)
 {
   for (int level = 1; level <= HELD_ALL; level++) {
     struct sqlite_gate *g = gates->at[level];
     if (!g)
       continue;
-    bool has_slot = sqlite__has_slot(g, level, held);
-    bool is_late = g->state.waited_for && !has_slot;
-    if (is_late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot))
+    bool has_slot = sqlite__has_slot(g, level, p->held);
+    int late = has_slot ? 0 : is_late(w, g, p, err);
+    if (late < 0)
+      return -1;
+    if (late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot))
       return level;
   }
   return 0;
@@ -316,22 +350,25 @@ static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g)
 /* A job that came back to its place may have the slot of a gate that its rate keeps shut.
  * It waits there without it, and without those behind it: whoever is first in the line
  * could wait for that slot. */
-bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
-                        struct sqlite_place *p, struct sqlite_gate_id *shut)
+int sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                       struct sqlite_place *p, struct sqlite_gate_id *shut,
+                       struct err *err)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
-  int level = find_shut(w, &gates, p->held);
+  int level = find_shut(w, &gates, p, err);
+  if (level < 0)
+    return -1;
   if (level == 0) {
     take_slots(w, &gates, p);
-    return true;
+    return 1;
   }
   struct sqlite_gate *g = gates.at[level];
   give_up(w, &gates, p, level - 1);
   reserve_slots(w, &gates, s, p, level);
   wait_behind(w, g);
   *shut = sqlite__gate_id(g);
-  return false;
+  return 0;
 }
 
 /* In strict order a queue has one job at a time: when that is in candy_ready, in whatever
@@ -410,7 +447,7 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
                           struct err *err)
 {
   struct sqlite_gates_of gates = {0};
-  if (p->held == 0 && !sqlite__rule(w, GATE_QUEUE_KEY, p->queue))
+  if (p->held == 0 && !w->memory.gates)
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;

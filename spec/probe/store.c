@@ -19,6 +19,7 @@
 #include "store/cases_graph.h"
 #include "store/cases_life.h"
 #include "store/cases_limits.h"
+#include "store/cases_line.h"
 #include "store/cases_lock.h"
 #include "store/cases_logs.h"
 #include "store/cases_look.h"
@@ -283,6 +284,14 @@ static const struct {
     CASE(strict_order_with_a_rate_in_a_fair_queue),
     CASE(strict_order_in_a_fair_queue),
     CASE(strict_order_in_a_fair_queue_with_other_limits),
+    CASE(order_behind_a_rate_after_a_restart),
+    CASE(order_behind_a_rate_over_a_pause),
+    CASE(order_behind_a_rate_that_is_taken_away),
+    CASE(order_behind_a_rate_that_is_raised),
+    CASE(order_behind_a_rate_of_a_paused_queue),
+    CASE(order_behind_a_rate_and_others),
+    CASE(a_line_whose_first_goes_away),
+    CASE(a_line_that_has_the_slot_of_its_first),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

@@ -1,0 +1,139 @@
+/* Cases: lines of strict order whose first is elsewhere for a while. */
+#ifndef CANDY_SPEC_STORE_CASES_LINE_H
+#define CANDY_SPEC_STORE_CASES_LINE_H
+
+#include "cases_again.h"
+
+static void know_line_and_rate(int64_t rate)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .key_limit = {.rate = rate, .window_ms = 300}};
+  know_all(types, 2, &q, 1);
+}
+
+static void in_order(int64_t a, int64_t b)
+{
+  struct taken one = take_when_due();
+  CHECK_INT(one.id, a);
+  CHECK(finish(one, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+}
+
+static void order_behind_a_rate_after_a_restart(void)
+{
+  int64_t a = 0, b = 0;
+  let_a_line_meet_a_rate(&a, &b);
+  reopen();
+  usleep(400000); /* the window ends */
+  recover();
+  know_line_and_rate(2);
+  in_order(a, b);
+}
+
+static void order_behind_a_rate_over_a_pause(void)
+{
+  int64_t a = 0, b = 0;
+  let_a_line_meet_a_rate(&a, &b);
+  set_pause(true, "t", false);
+  usleep(400000);
+  for (int i = 0; i < 3; i++)
+    CHECK_INT((int64_t)take_all().n, 0);
+  set_pause(true, "t", true);
+  in_order(a, b);
+}
+
+static void order_behind_a_rate_that_is_taken_away(void)
+{
+  int64_t a = 0, b = 0;
+  struct store_type t = {.name = "t", .order = STORE_BY_KEY};
+  let_a_line_meet_a_rate(&a, &b);
+  know_all(&t, 1, NULL, 0);
+  in_order(a, b);
+}
+
+static void order_behind_a_rate_that_is_raised(void)
+{
+  int64_t a = 0, b = 0;
+  let_a_line_meet_a_rate(&a, &b);
+  know_line_and_rate(20);
+  in_order(a, b);
+}
+
+/* The first meets a rate, and two wait behind it. */
+static void let_three_meet_a_rate(int64_t ids[3])
+{
+  know_line_and_rate(3);
+  for (int i = 0; i < 3; i++)
+    ids[i] = add_keyed("t", "q", "k");
+  for (int i = 0; i < 3; i++)
+    CHECK(finish(THESE(ids[0]).jobs[0], STORE_RETRY) == STORE_DONE);
+  CHECK_INT((int64_t)take_all().n, 0);
+}
+
+/* The rate lets it out while its queue rests, and one leaves the line. */
+static void order_behind_a_rate_of_a_paused_queue(void)
+{
+  int64_t ids[3];
+  let_three_meet_a_rate(ids);
+  set_pause(false, "q", false);
+  usleep(400000);
+  CHECK_INT((int64_t)take_all().n, 0);
+  CHECK_INT(cancel_one(ids[2]), 1);
+  CHECK_INT((int64_t)take_all().n, 0);
+  set_pause(false, "q", true);
+  in_order(ids[0], ids[1]);
+}
+
+/* The rate lets it out, one leaves the line, and others are claimed meanwhile. */
+static void order_behind_a_rate_and_others(void)
+{
+  int64_t ids[3];
+  struct store_new urgent = a_job("u");
+  urgent.queue = "q";
+  urgent.priority = -1;
+  let_three_meet_a_rate(ids);
+  int64_t first = add(urgent), second = add(urgent);
+  usleep(400000);
+  CHECK_INT(take_one().id, first);
+  CHECK_INT(cancel_one(ids[2]), 1);
+  CHECK_INT(take_one().id, second);
+  in_order(ids[0], ids[1]);
+}
+
+/* The first was called, and goes away before it has met its gate. */
+static void a_line_whose_first_goes_away(void)
+{
+  struct store_type t = {.name = "t", .order = STORE_BY_KEY};
+  int64_t ids[3];
+  know_type(t);
+  for (int i = 0; i < 3; i++)
+    ids[i] = add_keyed("t", NULL, "k");
+  CHECK(finish(THESE(ids[0]).jobs[0], STORE_OK) == STORE_DONE);
+  CHECK_INT(cancel_one(ids[1]), 1);
+  CHECK_INT(take_when_due().id, ids[2]);
+}
+
+/* One of a line has the only slot of its queue's key, and one before it comes late. */
+static void a_line_that_has_the_slot_of_its_first(void)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .key_limit.concurrency = 1};
+  know_all(types, 2, &q, 1);
+  int64_t dep = add_one("u");
+  struct store_new job = a_job("t");
+  job.queue = "q";
+  job.key = "k";
+  job.after = &dep;
+  job.n_after = 1;
+  int64_t late = add(job);
+  struct taken before = THESE(dep).jobs[0];
+  struct taken elsewhere = THESE(add_keyed("t", "other", "k")).jobs[0];
+  int64_t has_slot = add_keyed("t", "q", "k");
+  THESE(0);
+  CHECK(finish(before, STORE_OK) == STORE_DONE);
+  THESE(0);
+  CHECK(finish(elsewhere, STORE_OK) == STORE_DONE);
+  in_order(has_slot, late);
+}
+
+#endif
