@@ -51,7 +51,15 @@ static void note_excess(struct excess *excess, int64_t id, int64_t held)
   excess->all[excess->n++] = (struct held){id, held};
 }
 
-/* Rows of (type, queue, key, held, id). */
+/* One whose task rests would keep the others of a queue in strict order from running. */
+static bool is_in_the_way(const struct sqlite_writer *w, const struct sqlite_subject *s,
+                          bool rests)
+{
+  const struct sqlite_rule *queue = sqlite__rule(w, GATE_QUEUE, s->queue);
+  return rests && queue && queue->strict;
+}
+
+/* Rows of (type, queue, key, held, id, rests). */
 static int find_excess(struct sqlite_writer *w, enum sqlite_query query,
                        struct excess *excess, struct err *err)
 {
@@ -62,7 +70,8 @@ static int find_excess(struct sqlite_writer *w, enum sqlite_query query,
     struct sqlite_subject job = {sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
                                  sqlite__text(s, 2)};
     int64_t held = sqlite3_column_int64(s, 3);
-    int64_t kept = count_one(w, &job, false, held);
+    bool gives_up = is_in_the_way(w, &job, sqlite3_column_int(s, 5) != 0);
+    int64_t kept = gives_up ? 0 : count_one(w, &job, false, held);
     if (kept < held)
       note_excess(excess, sqlite3_column_int64(s, 4), kept);
   }

@@ -292,6 +292,7 @@ static const struct {
     CASE(order_behind_a_rate_and_others),
     CASE(a_line_whose_first_goes_away),
     CASE(a_line_that_has_the_slot_of_its_first),
+    CASE(a_queue_that_is_strict_while_a_task_rests),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

@@ -136,4 +136,27 @@ static void a_line_that_has_the_slot_of_its_first(void)
   in_order(has_slot, late);
 }
 
+/* ---- places ---- */
+
+/* What a task that rests holds is nothing to a queue that is strict from now on. */
+static void a_queue_that_is_strict_while_a_task_rests(void)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .fair = true},
+                     strict = {.name = "q", .order = STORE_STRICT};
+  know_all(types, 2, &q, 1);
+  int64_t a = add_keyed("t", "q", "k");
+  struct taken t = THESE(a).jobs[0];
+  set_pause(true, "t", false);
+  CHECK(finish(t, STORE_RELEASE) == STORE_DONE);
+  THESE(0);
+  know_all(types, 2, &strict, 1);
+  int64_t other = add_keyed("u", "q", "x");
+  t = take_when_due();
+  CHECK_INT(t.id, other);
+  CHECK(finish(t, STORE_OK) == STORE_DONE);
+  set_pause(true, "t", true);
+  CHECK_INT(take_when_due().id, a);
+}
+
 #endif

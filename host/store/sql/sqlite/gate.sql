@@ -1,21 +1,22 @@
 -- Limits and order: see sqlite_gate.h.
 
--- Slots: who runs, and who holds some while it waits, those first who are to keep them.
+-- Slots: who runs, and who holds some while it waits, those first who are to keep them;
+-- and whether its task rests.
 -- name: count_running
 select type, queue, key from candy_running
 
 -- name: count_ready
-select j.type, r.queue, j.key, r.held, r.id
+select j.type, r.queue, j.key, r.held, r.id, 0
 from candy_ready r indexed by candy_ready_held cross join candy_job j on j.id = r.id
 where r.held <> 0 order by r.priority, r.turn, r.seq
 
 -- name: count_blocked
-select j.type, b.queue, j.key, b.held, b.id
+select j.type, b.queue, j.key, b.held, b.id, b.kind = 10
 from candy_blocked b cross join candy_job j on j.id = b.id
 where b.held <> 0 order by b.priority, b.turn, b.seq
 
 -- name: count_scheduled
-select j.type, s.queue, j.key, s.held, s.id
+select j.type, s.queue, j.key, s.held, s.id, 0
 from candy_scheduled s indexed by candy_scheduled_held cross join candy_job j
   on j.id = s.id
 where s.held <> 0 order by s.seq
