@@ -138,7 +138,8 @@ static int put_back_pending(struct sqlite_writer *w, const struct store_edit *e,
 }
 
 /* A job in another queue, of another priority or at another time goes behind those that
- * are there. */
+ * are there. One that has kept its place in strict order keeps it, and its priority in
+ * it, when something else is changed. */
 static int put_back(struct sqlite_writer *w, const struct store_edit *e,
                     struct sqlite_waiting *job, int64_t priority, int64_t run_at,
                     struct err *err)
@@ -149,6 +150,9 @@ static int put_back(struct sqlite_writer *w, const struct store_edit *e,
     return put_back_pending(w, e, job, priority, err);
   if (run_at <= w->now && job->state == STORE_AVAILABLE && !moves)
     return sqlite__add_ready(w, p, err);
+  if (p->seq && job->state != STORE_AVAILABLE && !moves && !e->sets_time)
+    return run_at <= w->now ? sqlite__add_ready(w, p, err)
+                            : sqlite__add_scheduled(w, p, job->state, run_at, err);
   p->priority = priority;
   if (run_at <= w->now)
     return place_behind(w, p, err) < 0 ? -1 : sqlite__add_ready(w, p, err);

@@ -293,6 +293,7 @@ static const struct {
     CASE(a_line_whose_first_goes_away),
     CASE(a_line_that_has_the_slot_of_its_first),
     CASE(a_queue_that_is_strict_while_a_task_rests),
+    CASE(a_kept_place_when_something_else_is_changed),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

@@ -159,4 +159,22 @@ static void a_queue_that_is_strict_while_a_task_rests(void)
   CHECK_INT(take_when_due().id, a);
 }
 
+/* Its priority stays that of its place as well. */
+static void a_kept_place_when_something_else_is_changed(void)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .ageing_ms = 1000};
+  know_all(types, 2, &q, 1);
+  int64_t a = add_keyed("t", "q", "k");
+  CHECK(edit((struct store_edit){.id = a, .sets_priority = true, .priority = 5}));
+  struct store_finish again = a_finish(THESE(a).jobs[0], STORE_RETRY);
+  again.delay_ms = 20;
+  CHECK(act(&again.op) == 0);
+  store_op_fini(&again.op);
+  CHECK(edit((struct store_edit){.id = a, .sets_tags = true, .tags = "[\"x\"]"}));
+  usleep(40000); /* it is due */
+  int64_t other = add_keyed("u", "q", "x");
+  THESE(a, other);
+}
+
 #endif
