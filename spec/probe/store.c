@@ -294,6 +294,7 @@ static const struct {
     CASE(a_line_that_has_the_slot_of_its_first),
     CASE(a_queue_that_is_strict_while_a_task_rests),
     CASE(a_kept_place_when_something_else_is_changed),
+    CASE(the_turn_of_a_fair_queue_after_a_restart),
     CASE(twenty_thousand),
     CASE(backup_while_writing),
     CASE(the_same_job_is_the_answer),

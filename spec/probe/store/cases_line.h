@@ -177,4 +177,33 @@ static void a_kept_place_when_something_else_is_changed(void)
   THESE(a, other);
 }
 
+/* The queue has not gone back to the turn that one kept: a key that is new to it takes
+ * turns with those that are there. */
+static void the_turn_of_a_fair_queue_after_a_restart(void)
+{
+  enum { MANY = 10, NEW = 5 };
+
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .fair = true};
+  int64_t ids[MANY], a, n = 0;
+  know_all(types, 2, &q, 1);
+  a = add_keyed("t", "q", "k");
+  CHECK(finish(THESE(a).jobs[0], STORE_SNOOZE) == STORE_DONE);
+  for (int i = 0; i < MANY; i++)
+    ids[i] = add_keyed("u", "q", "x");
+  set_pause(true, "t", false);
+  for (int i = 0; i < MANY / 2; i++)
+    CHECK_INT(run_one(), ids[i]);
+  set_pause(true, "t", true);
+  reopen();
+  recover();
+  know_all(types, 2, &q, 1);
+  for (int i = 0; i < NEW; i++)
+    add_keyed("u", "q", "y");
+  CHECK_INT(run_one(), a);
+  for (int i = 0; i < NEW; i++)
+    n += run_one() > ids[MANY - 1];
+  CHECK(n < NEW);
+}
+
 #endif

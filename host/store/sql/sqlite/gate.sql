@@ -74,7 +74,7 @@ insert into candy_turn (queue, key, turn) values (?1, ?2, ?3 + ?4)
 select coalesce(
   (select nullif(max(turn), 0) from candy_running
    where queue = ?1 and turn % 2 = 0 and lease = 1),
-  (select turn from candy_ready where queue = ?1 and lease <= 1
+  (select turn from candy_ready where queue = ?1 and lease = 0
    order by priority, turn, seq limit 1),
   (select max(turn) from candy_turn where queue = ?1), 0)
 
