@@ -203,10 +203,19 @@ void sqlite__gates_settle(struct sqlite_writer *w)
 
 /* ---- life ---- */
 
-struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies)
+static bool limits_keys(const struct sqlite_policy *policy)
+{
+  return policy && policy->is_queue && (policy->key.concurrency || policy->key.rate);
+}
+
+struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies,
+                                       const struct sqlite_gates *before)
 {
   struct sqlite_gates *gates = mem_alloc(sizeof *gates);
   gates->policies = policies;
+  gates->early = before && before->early;
+  for (size_t i = 0; i < policies->n && !gates->early; i++)
+    gates->early = limits_keys(policies->by_name[i]);
   return gates;
 }
 

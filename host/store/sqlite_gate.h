@@ -13,8 +13,9 @@
  * two jobs wait for each other. Who frees a slot calls the first that waits for it, which
  * goes back to its place in candy_ready with the slot in its hands, and never waits there
  * again; who comes later waits behind all others. But in a line of strict order at gate 3
- * places decide: its first is called without the slot, and meets the gate again in its
- * place, since one before it may have come back from elsewhere meanwhile.
+ * places decide where keys of queues have limits, too: its first is called without the
+ * slot, and meets the gate again in its place, since one before it may have come back
+ * from elsewhere meanwhile.
  *
  * The limit of a queue as a whole is no gate: its jobs stay where they are, and claims
  * pass the queue over while it is full.
@@ -150,9 +151,13 @@ struct sqlite_gates {
   size_t journal_n, journal_cap;
   struct sqlite_gate **touched;
   size_t touched_n, touched_cap;
+  bool early; /* keys of queues have limits, or had: so who is the first of a line in
+                 strict order at gate 3 may be at gate 2, or on its way from there */
 };
 
-struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies);
+/* In place of these, if there are any. */
+struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies,
+                                       const struct sqlite_gates *before);
 
 /* The gate, which is made when there is a rule for it; else NULL. */
 struct sqlite_gate *sqlite__gate(struct sqlite_writer *w, enum sqlite_gate_kind kind,

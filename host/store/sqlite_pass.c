@@ -122,9 +122,10 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
 
 /* ---- calling those who wait ---- */
 
-static bool is_line(const struct sqlite_gate *g)
+static bool is_line(const struct sqlite_writer *w, const struct sqlite_gate *g)
 {
-  return g->rule->strict && sqlite__gate_level(g->kind) == HELD_TASK_KEY;
+  return w->memory.gates->early && g->rule->strict &&
+         sqlite__gate_level(g->kind) == HELD_TASK_KEY;
 }
 
 /* Those who wait further on have all the slots of this gate. */
@@ -141,7 +142,7 @@ static int waits_for_first(struct sqlite_writer *w, const struct sqlite_gate *li
 {
   int64_t found = 0;
   const struct sqlite_gate *before =
-      is_line(line) ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, line->key) : NULL;
+      is_line(w, line) ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, line->key) : NULL;
   if (!before || before->rule->rate == 0 || !before->state.waited_for ||
       is_full_of_waiting(before))
     return 0;
@@ -186,7 +187,7 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   if (rc == 0)
     return 0;
   bool rests = sqlite__is_paused(w, p.queue) && !g->rule->strict;
-  if (!has_slot && !rests && !is_line(g)) {
+  if (!has_slot && !rests && !is_line(w, g)) {
     g->state.taken++;
     g->state.reserved++;
     p.held = level;
@@ -194,7 +195,7 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   if (sqlite__blocked_take(w, &id, &p, err) < 0 ||
       (rests && sqlite__rest_slots(w, &p, err) < 0) || sqlite__add_ready(w, &p, err) < 0)
     return -1;
-  return has_slot || !is_line(g);
+  return has_slot || !is_line(w, g);
 }
 
 static int call(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
@@ -246,7 +247,7 @@ static int is_late(struct sqlite_writer *w, const struct sqlite_gate *g,
 {
   struct sqlite_gate_id id = sqlite__gate_id(g);
   struct sqlite_place first;
-  if (!g->state.waited_for || !is_line(g))
+  if (!g->state.waited_for || !is_line(w, g))
     return g->state.waited_for;
   int rc = sqlite__blocked_first(w, &id, &first, err);
   return rc > 0 ? is_before(&first, p) : rc;

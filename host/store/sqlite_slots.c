@@ -286,7 +286,7 @@ static int count_by(struct sqlite_writer *w, struct sqlite_policies *policies,
     sqlite__policies_free(&policies);
     return -1;
   }
-  w->memory.gates = policies ? sqlite__gates_new(policies) : NULL;
+  w->memory.gates = policies ? sqlite__gates_new(policies, before) : NULL;
   if (policies && count_all(w, err) < 0) {
     sqlite__gates_free(&w->memory.gates);
     w->memory.gates = before;
