@@ -82,8 +82,9 @@ static int open_source(const char *path, struct err *err)
 static int open_sources(struct run *run, const char *const *paths, size_t n, json_t **out,
                         struct err *err)
 {
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < n; i++)
     out[i] = NULL;
+  for (size_t i = 0; i < n; i++) {
     int fd = open_source(paths[i], err);
     if (fd < 0 && strcmp(err->code, "not_found") == 0)
       continue;

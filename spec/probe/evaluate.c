@@ -23,6 +23,7 @@ int main(int argc, char **argv)
   struct err err = {0};
   json_t *values[EVALUATE_FILES];
   char *program = NULL;
+  memset(values, 0xff, sizeof values); /* what is there before is no value */
   if (argc > 2 && strcmp(argv[1], "--by") == 0) {
     program = argv[2];
     argc -= 2;

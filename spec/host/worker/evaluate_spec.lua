@@ -146,6 +146,7 @@ describe("the evaluation of a conf file", function()
 
   it("tells what is no file", function()
     assert.equal("bad_conf: .: is no regular file\n", run("."))
+    assert.equal("bad_conf: .: is no regular file\n", run(".", "behind.lua"))
     os.execute("mkfifo " .. folder .. "/pipe")
     assert.equal("bad_conf: pipe: is no regular file\n", run("pipe"))
   end)
