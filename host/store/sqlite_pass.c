@@ -128,10 +128,12 @@ static bool is_line(const struct sqlite_writer *w, const struct sqlite_gate *g)
          sqlite__gate_level(g->kind) == HELD_TASK_KEY;
 }
 
-/* Those who wait further on have all the slots of this gate. */
+/* Those who wait further on have all that this gate gives out. */
 static bool is_full_of_waiting(const struct sqlite_gate *g)
 {
-  return g->rule->concurrency && g->state.reserved >= g->rule->concurrency;
+  const struct sqlite_rule *rule = g->rule;
+  return (rule->concurrency && g->state.reserved >= rule->concurrency) ||
+         g->state.reserved >= rule->rate;
 }
 
 /* The first of a line gives up its slot where the rate of its queue's key is shut, and
@@ -247,10 +249,12 @@ static int is_late(struct sqlite_writer *w, const struct sqlite_gate *g,
 {
   struct sqlite_gate_id id = sqlite__gate_id(g);
   struct sqlite_place first;
-  if (!g->state.waited_for || !is_line(w, g))
+  if (!is_line(w, g))
     return g->state.waited_for;
-  int rc = sqlite__blocked_first(w, &id, &first, err);
-  return rc > 0 ? is_before(&first, p) : rc;
+  int rc = g->state.waited_for ? sqlite__blocked_first(w, &id, &first, err) : 0;
+  if (rc < 0 || (rc > 0 && is_before(&first, p)))
+    return rc;
+  return waits_for_first(w, g, p, err);
 }
 
 /* Returns the level of the first gate that is shut for it, 0 for none, or -1. */

@@ -113,6 +113,23 @@ static void a_line_whose_first_goes_away(void)
   CHECK_INT(take_when_due().id, ids[2]);
 }
 
+/* Those behind it have all that the rate lets begin. */
+static void a_line_that_has_the_rate_of_its_first(void)
+{
+  int64_t ids[3];
+  know_line_and_rate(2);
+  for (int i = 0; i < 3; i++)
+    ids[i] = add_keyed("t", "q", "k");
+  struct taken first = THESE(ids[0]).jobs[0];
+  usleep(400000); /* its window ends, and the last comes into the line */
+  THESE(0);
+  CHECK(finish(first, STORE_RETRY) == STORE_DONE);
+  for (int i = 0; i < 2; i++)
+    CHECK(finish(take_when_due(), STORE_RETRY) == STORE_DONE);
+  for (int i = 0; i < 3; i++)
+    CHECK(finish(take_when_due(), STORE_OK) == STORE_DONE);
+}
+
 /* One of a line has the only slot of its queue's key, and one before it comes late. */
 static void a_line_that_has_the_slot_of_its_first(void)
 {
