@@ -203,6 +203,9 @@ void sqlite__find_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
 int sqlite__last_gate(const struct sqlite_writer *w, int64_t queue, int64_t type,
                       int level);
 
+/* The last gate of strict order up to `held`. */
+int64_t sqlite__kept_of(const struct sqlite_gates_of *gates, int64_t held);
+
 /* Whether a place with `held` has the slot of this gate of its. */
 bool sqlite__has_slot(const struct sqlite_gate *g, int level, int64_t held);
 

@@ -65,8 +65,7 @@ int sqlite__last_gate(const struct sqlite_writer *w, int64_t queue, int64_t type
   return level;
 }
 
-/* The last gate of strict order up to `held`. */
-static int64_t kept_of(const struct sqlite_gates_of *gates, int64_t held)
+int64_t sqlite__kept_of(const struct sqlite_gates_of *gates, int64_t held)
 {
   int64_t kept = 0;
   for (int level = 1; level <= held; level++)
@@ -81,7 +80,7 @@ int64_t sqlite__kept_in_order(struct sqlite_writer *w, const struct sqlite_subje
   if (!sqlite__has_policy(w, s->type, s->queue))
     return 0;
   sqlite__find_gates(w, s, &gates);
-  return kept_of(&gates, HELD_ALL);
+  return sqlite__kept_of(&gates, HELD_ALL);
 }
 
 /* ---- tasks that rest ---- */
@@ -133,7 +132,7 @@ static bool is_full_of_waiting(const struct sqlite_gate *g)
 {
   const struct sqlite_rule *rule = g->rule;
   return (rule->concurrency && g->state.reserved >= rule->concurrency) ||
-         g->state.reserved >= rule->rate;
+         (rule->rate && g->state.reserved >= rule->rate);
 }
 
 /* The first of a line gives up its slot where the rate of its queue's key is shut, and
@@ -145,8 +144,7 @@ static int waits_for_first(struct sqlite_writer *w, const struct sqlite_gate *li
   int64_t found = 0;
   const struct sqlite_gate *before =
       is_line(w, line) ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, line->key) : NULL;
-  if (!before || before->rule->rate == 0 || !before->state.waited_for ||
-      is_full_of_waiting(before))
+  if (!before || !before->state.waited_for || is_full_of_waiting(before))
     return 0;
   if (sqlite__number(&w->conn, SQL_BLOCKED_AHEAD,
                      ARGS(arg_int(before->kind), arg_int(before->scope),
@@ -257,6 +255,13 @@ static int is_late(struct sqlite_writer *w, const struct sqlite_gate *g,
   return waits_for_first(w, g, p, err);
 }
 
+/* By other policies it has fewer slots than were taken (sqlite_slots.c). */
+static bool is_overfull(const struct sqlite_gate *g)
+{
+  return g->rule->concurrency && !g->rule->strict &&
+         g->state.taken > g->rule->concurrency;
+}
+
 /* Returns the level of the first gate that is shut for it, 0 for none, or -1. */
 static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
                      const struct sqlite_place *p, struct err *err)
@@ -269,7 +274,8 @@ static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gate
     int late = has_slot ? 0 : is_late(w, g, p, err);
     if (late < 0)
       return -1;
-    if (late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot))
+    if (late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot) ||
+        (has_slot && is_overfull(g)))
       return level;
   }
   return 0;
@@ -468,6 +474,6 @@ int sqlite__rest_slots(struct sqlite_writer *w, struct sqlite_place *p, struct e
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;
-  give_up(w, &gates, p, kept_of(&gates, p->held));
+  give_up(w, &gates, p, sqlite__kept_of(&gates, p->held));
   return 0;
 }

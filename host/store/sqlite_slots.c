@@ -14,17 +14,20 @@
 /* ---- slots ---- */
 
 /* Returns what it keeps of the slots that it holds: where policies give out fewer by now
- * than are held, those who wait give theirs up. */
+ * than are held, those who wait give theirs up. But the first of a line in strict order
+ * stays it, and the gates before it have more taken than they give out for a while. */
 static int64_t count_one(struct sqlite_writer *w, const struct sqlite_subject *s,
                          bool runs, int64_t held)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
+  int64_t line = sqlite__kept_of(&gates, held);
   for (int level = 1; level <= HELD_ALL; level++) {
     struct sqlite_gate *g = gates.at[level];
     if (!g || (!runs && !sqlite__has_slot(g, level, held)))
       continue;
-    if (!runs && g->rule->concurrency && g->state.taken >= g->rule->concurrency)
+    bool full = g->rule->concurrency && g->state.taken >= g->rule->concurrency;
+    if (!runs && full && (level >= line || g->rule->strict))
       return level - 1;
     g->state.taken++;
     if (!runs)

@@ -290,6 +290,7 @@ static const struct {
     CASE(order_behind_a_rate_that_is_raised),
     CASE(order_behind_a_rate_of_a_paused_queue),
     CASE(order_behind_a_rate_and_others),
+    CASE(a_line_in_retry_with_other_limits),
     CASE(a_line_whose_first_goes_away),
     CASE(a_line_that_has_the_rate_of_its_first),
     CASE(a_line_that_has_the_slot_of_its_first),

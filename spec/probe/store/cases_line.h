@@ -100,6 +100,26 @@ static void order_behind_a_rate_and_others(void)
   in_order(ids[0], ids[1]);
 }
 
+/* Its first waits for its retry, and others have the only slot before. */
+static void a_line_in_retry_with_other_limits(void)
+{
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  struct store_queue q = {.name = "q", .key_limit.concurrency = 1};
+  know_all(types, 2, NULL, 0);
+  struct taken other = THESE(add_keyed("u", "q", "k")).jobs[0];
+  int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
+  struct store_finish again = a_finish(THESE(a).jobs[0], STORE_RETRY);
+  again.delay_ms = 50;
+  CHECK(act(&again.op) == 0);
+  store_op_fini(&again.op);
+  know_all(types, 2, &q, 1);
+  THESE(0);
+  usleep(80000); /* it is due */
+  THESE(0);
+  CHECK(finish(other, STORE_OK) == STORE_DONE);
+  in_order(a, b);
+}
+
 /* The first was called, and goes away before it has met its gate. */
 static void a_line_whose_first_goes_away(void)
 {
