@@ -64,7 +64,8 @@ local STORE = [[
   attach '%s' as store;
   create table jobs as
     select j.id, t.name type, q.name queue, j.key, j.parent_id parent, j.batch,
-        j.created_at, json_extract(j.payload, '$.n') n, json_extract(j.payload, '$.k') k,
+        j.created_at, cast(json_extract(j.payload, '$.n') as integer) n,
+        json_extract(j.payload, '$.k') k,
         case when d.state = 5 then 'completed' when d.id then 'cancelled'
           when x.id then 'dead' end state,
         coalesce(d.lease, x.lease) lease, coalesce(d.began_at, x.began_at) began_at,
