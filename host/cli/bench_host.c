@@ -237,28 +237,35 @@ void bench_host_stop(struct bench_host *host)
 
 /* ---- asking ---- */
 
+static json_t *call(const struct client_request *request, struct err *err)
+{
+  struct client_answer answer;
+  if (client_call(request, &answer, err) < 0)
+    return NULL;
+  json_t *json = jx_parse(answer.body.data, answer.body.len, err);
+  if (json && answer.status > 299) {
+    err_set(err, "bench", "%s %s: %s", request->method, request->target,
+            jx_str(json, "detail", "refused"));
+    json_decref(json);
+    json = NULL;
+  }
+  client_answer_fini(&answer);
+  return json;
+}
+
+/* A host that was told to stop may still answer that it does. */
 json_t *bench_host_call(const struct bench_host *host, const char *method,
                         const char *target, const char *body, struct err *err)
 {
-  struct client_answer answer;
   struct client_request request = {.data = host->data,
                                    .method = method,
                                    .target = target,
                                    .body = body,
                                    .len = body ? strlen(body) : 0,
                                    .timeout_s = CALL_S};
-  int status = client_call(&request, &answer, err);
-  if (status < 0 && interrupted)
+  json_t *json = call(&request, err);
+  if (!json && interrupted)
     fail_interrupted(err);
-  if (status < 0)
-    return NULL;
-  json_t *json = jx_parse(answer.body.data, answer.body.len, err);
-  if (json && answer.status > 299) {
-    err_set(err, "bench", "%s %s: %s", method, target, jx_str(json, "detail", "refused"));
-    json_decref(json);
-    json = NULL;
-  }
-  client_answer_fini(&answer);
   return json;
 }
 
