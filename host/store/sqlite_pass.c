@@ -121,6 +121,7 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
 
 /* ---- calling those who wait ---- */
 
+/* Of strict order, whose first may be elsewhere. */
 static bool is_line(const struct sqlite_writer *w, const struct sqlite_gate *g)
 {
   return w->memory.gates->early && g->rule->strict &&
@@ -165,7 +166,7 @@ static void open_line(struct sqlite_writer *w, const struct sqlite_gates_of *gat
 }
 
 /* One whose queue rests is let out of the line without a slot, and meets the gate again
- * when the queue goes on. So is the first of a line of strict order, alone: the one
+ * when the queue goes on. So is the first of such a line of strict order, alone: the one
  * before it may have come back to candy_ready from elsewhere, and then is the first to
  * meet the gate. Returns 1 when there may be others to call, 0 when there are none. */
 static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)

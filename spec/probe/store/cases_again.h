@@ -405,7 +405,15 @@ static void a_purge_passes_by_what_stays(void)
   CHECK_INT(op.count, 1);
 }
 
-/* A place is given anew there to one that comes back, but not in its line. */
+static void in_order(int64_t a, int64_t b)
+{
+  struct taken one = take_when_due();
+  CHECK_INT(one.id, a);
+  CHECK(finish(one, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, b);
+}
+
+/* Who comes back keeps the turn of its line there. */
 static void strict_order_in_a_fair_queue(void)
 {
   struct store_type t = {.name = "t", .order = STORE_BY_KEY};
@@ -417,10 +425,7 @@ static void strict_order_in_a_fair_queue(void)
   set_pause(true, "t", false);
   THESE(0);
   set_pause(true, "t", true);
-  one = take_when_due();
-  CHECK_INT(one.id, a);
-  CHECK(finish(one, STORE_OK) == STORE_DONE);
-  CHECK_INT(take_when_due().id, b);
+  in_order(a, b);
 }
 
 /* Where there is no room for the first of a line any more, those behind it wait as well.
@@ -464,10 +469,7 @@ static void strict_order_behind_a_rate(void)
   int64_t a = 0, b = 0;
   let_a_line_meet_a_rate(&a, &b);
   usleep(400000);
-  struct taken one = take_when_due();
-  CHECK_INT(one.id, a);
-  CHECK(finish(one, STORE_OK) == STORE_DONE);
-  CHECK_INT(take_when_due().id, b);
+  in_order(a, b);
 }
 
 static void strict_order_behind_a_rate_that_one_leaves(void)
@@ -489,10 +491,7 @@ static void strict_order_with_a_rate_in_a_fair_queue(void)
   int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
   struct taken one = THESE(a).jobs[0];
   CHECK(finish(one, STORE_RETRY) == STORE_DONE);
-  one = take_when_due();
-  CHECK_INT(one.id, a);
-  CHECK(finish(one, STORE_OK) == STORE_DONE);
-  CHECK_INT(take_when_due().id, b);
+  in_order(a, b);
 }
 
 #endif

@@ -11,14 +11,6 @@ static void know_line_and_rate(int64_t rate)
   know_all(types, 2, &q, 1);
 }
 
-static void in_order(int64_t a, int64_t b)
-{
-  struct taken one = take_when_due();
-  CHECK_INT(one.id, a);
-  CHECK(finish(one, STORE_OK) == STORE_DONE);
-  CHECK_INT(take_when_due().id, b);
-}
-
 static void order_behind_a_rate_after_a_restart(void)
 {
   int64_t a = 0, b = 0;

@@ -1,5 +1,7 @@
 -- Operations over many jobs by filter, for the model of the queue: what they have in
 -- common.
+local expect = require("spec.support.model.words").expect
+
 local bulk = {}
 
 -- By id, or everything that is in the states.
@@ -35,7 +37,7 @@ end
 
 --- `what`: of, weight, states (lists to draw from), allowed(request) (states that it
 --- concerns at all), is_kept(queue, job) (jobs that it passes by, or nil), act(queue,
---- jobs, answer) (returns what is wrong, and how many jobs are left alone all the same).
+--- jobs, answer) (returns what is wrong).
 function bulk.operation(what)
   return {
     of = what.of,
@@ -47,11 +49,7 @@ function bulk.operation(what)
     send = send,
     check = function(queue, request, answer)
       local list = select(queue, request, what.allowed(request), what.is_kept)
-      local wrong, left = what.act(queue, list, answer)
-      local count = #list - (left or 0)
-      if wrong or answer.count ~= count then
-        return wrong or ("count is %s, not %d"):format(tostring(answer.count), count)
-      end
+      return what.act(queue, list, answer) or expect("count", answer.count, #list)
     end,
   }
 end
