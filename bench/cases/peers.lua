@@ -65,10 +65,11 @@ end
 -- Some peers are faster with one worker process, others with one a core.
 local function drains(one, scale, into)
   local bulk, best = {}, 0
+  local jobs = scale.jobs * (one.part or 1)
   for _, workers in ipairs({ 1, uv.available_parallelism() }) do
     local rates = {}
     for i = 1, scale.runs do
-      rates[i], bulk[#bulk + 1] = drain_once(one, scale.jobs, workers)
+      rates[i], bulk[#bulk + 1] = drain_once(one, jobs, workers)
     end
     best = math.max(best, statistics.median(rates))
   end

@@ -17,6 +17,8 @@ local workers = {}
 ---@field runtime "node"|"sidekiq"
 ---@field file string?  in bench/peers, without .js
 ---@field durable boolean  what it has acknowledged survives a loss of power
+---@field part number?  of the jobs of a drain that it gets; 1 unless each of them costs
+---  syncs of the disk of its own, so that all of them would take many minutes
 ---@field about string  its settings and durability, for the reader of the figures
 
 ---@type bench.Peer[]
@@ -35,7 +37,8 @@ peer.all = {
     durable = false,
     about = "1.12, 4 connections, 100 each; fsync every 50 ms: can lose those" },
   { name = "beanstalkd -f0", server = "beanstalkd_each", runtime = "node",
-    file = "beanstalkd", durable = true, about = "the same, fsync at each write" },
+    file = "beanstalkd", durable = true, part = 0.05,
+    about = "the same, fsync at each write" },
 }
 
 --- Why it cannot be measured here, or nil.
