@@ -133,8 +133,10 @@ graph.tampering = {
     .. "where type = 'leaf')",
   misread = "update effects set value = 1000 where id = (select max(id) from jobs "
     .. "where type = 'fan' and state = 'completed')",
-  before_its_children = "update effects set seq = 0 where id = (select max(id) from jobs "
-    .. "where type = 'narrow_fan' and state = 'completed')",
+  -- Of a parent that had an effect to wait for: all its children may have died.
+  before_its_children = "update effects set seq = 0 where id = (select max(p.id) "
+    .. "from jobs p join jobs c on c.parent = p.id join effects x on x.id = c.id "
+    .. "where p.type = 'narrow_fan' and p.state = 'completed')",
 }
 
 return graph
