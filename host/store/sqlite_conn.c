@@ -59,10 +59,11 @@ int sqlite__conn_writes(struct sqlite_conn *c, bool relaxed, struct err *err)
 {
   if (sqlite__conn_exec(c,
                         "pragma auto_vacuum = incremental; pragma journal_mode = wal;"
-                        "pragma secure_delete = off; pragma wal_autocheckpoint = 4000;"
+                        "pragma secure_delete = off;"
                         "pragma journal_size_limit = 67108864;",
                         err) < 0)
     return -1;
+  sqlite3_wal_autocheckpoint(c->db, SQLITE_WAL_PAGES);
   return sqlite__conn_exec(
       c, relaxed ? "pragma synchronous = normal" : "pragma synchronous = full", err);
 }

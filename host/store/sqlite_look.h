@@ -7,6 +7,15 @@
 
 #include "store/sqlite_writer.h"
 
+/* ---- the log in front of the database: sqlite_wal.c ---- */
+
+#define SQLITE_WAL_PAGES 4000 /* after which it is brought into the database */
+
+/* How long the writer must have rested before a step of writing zeros ahead; 0: none is
+ * wanted. */
+int64_t sqlite__wal_rest_ns(const struct sqlite_writer *w);
+void sqlite__wal_step(struct sqlite_writer *w); /* between turns */
+
 /* ---- the log table: sqlite_logs.c, sqlite_log_index.c ---- */
 
 /* Whether the log table is the one that is written to: `ours` once it must be there. */

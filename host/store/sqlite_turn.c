@@ -460,6 +460,8 @@ static void turn(struct sqlite *store)
   uv_mutex_lock(&store->lock);
   hand_back(store, &t);
   uv_mutex_unlock(&store->lock);
+  uv_cond_signal(&store->to_deliver);
+  uv_async_send(store->wake);
   free(t.slots);
 }
 
@@ -470,11 +472,26 @@ static bool has_work(const struct sqlite *store)
          (!store->stopping && sqlite__backup_copies(store));
 }
 
-/* Under the lock: waits for something to do, but for no longer than log lines may wait to
- * be indexed. Returns whether they have. */
+/* What the writer does for itself when it has rested for so long. */
+static int64_t rest_ns_of(const struct sqlite_writer *w)
+{
+  int64_t wal_ns = sqlite__wal_rest_ns(w);
+  return wal_ns ? wal_ns : sqlite__log_index_rest_ns(w);
+}
+
+static void use_rest(struct sqlite_writer *w)
+{
+  if (sqlite__wal_rest_ns(w))
+    sqlite__wal_step(w);
+  else
+    sqlite__log_index_step(w);
+}
+
+/* Under the lock: waits for something to do, but for no longer than a step of upkeep may
+ * wait. Returns whether it has. */
 static bool rest(struct sqlite *store)
 {
-  int64_t rest_ns = sqlite__log_index_rest_ns(&store->writer);
+  int64_t rest_ns = rest_ns_of(&store->writer);
   if (rest_ns)
     return uv_cond_timedwait(&store->to_write, &store->lock, (uint64_t)rest_ns) ==
            UV_ETIMEDOUT;
@@ -503,7 +520,7 @@ void sqlite__writer_main(void *arg)
     sqlite__tx_serve(store);
     sqlite__backup_step(store);
     if (idle)
-      sqlite__log_index_step(&store->writer);
+      use_rest(&store->writer);
   }
 }
 

@@ -148,6 +148,8 @@ struct sqlite_writer {
   int64_t *found_at; /* by id of a queue's name - 1: when a claim found something there */
   size_t found_n;
   bool log_index_failed; /* the last step did: the next one waits longer */
+  int wal_looked;        /* pages written to the WAL when its size was looked at last */
+  bool wal_grows;        /* it was found too short, and there is room */
   struct err broken; /* why the file cannot be trusted any more; code is empty: it can */
 };
 
