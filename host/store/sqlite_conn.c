@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -54,16 +55,47 @@ int sqlite__conn_open(struct sqlite_conn *c, const char *path, struct err *err)
       c, "select 1 from json_each('[]'); select 1 from json_tree('[]')", err);
 }
 
-/* auto_vacuum takes effect only before the first table is made. */
-int sqlite__conn_writes(struct sqlite_conn *c, bool relaxed, struct err *err)
+static int sync_database(struct sqlite_conn *c, struct err *err)
+{
+  sqlite3_file *file = NULL;
+  sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (file && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+    return 0;
+  return err_set(err, "store_io", "the disk of %s failed to take its first page", c->path);
+}
+
+/* Two changes of the file's first page, by a journal each, with four syncs in each: all of
+ * that has to be on the disk only before the WAL is written to, so one will do.
+ * auto_vacuum takes effect only before the first table is made. */
+static int begin_wal(struct sqlite_conn *c, struct err *err)
 {
   if (sqlite__conn_exec(c,
-                        "pragma auto_vacuum = incremental; pragma journal_mode = wal;"
-                        "pragma secure_delete = off;"
-                        "pragma journal_size_limit = 67108864;",
+                        "pragma synchronous = off; pragma auto_vacuum = incremental;"
+                        "pragma journal_mode = wal",
                         err) < 0)
     return -1;
+  return sync_database(c, err);
+}
+
+static bool has_wal(struct sqlite_conn *c)
+{
+  char answer[8] = "";
+  sqlite3_stmt *s = NULL;
+  if (sqlite3_prepare_v2(c->db, "pragma journal_mode", -1, &s, NULL) == SQLITE_OK &&
+      sqlite3_step(s) == SQLITE_ROW)
+    snprintf(answer, sizeof answer, "%s", (const char *)sqlite3_column_text(s, 0));
+  sqlite3_finalize(s);
+  return strcmp(answer, "wal") == 0;
+}
+
+int sqlite__conn_writes(struct sqlite_conn *c, bool relaxed, struct err *err)
+{
+  if (!has_wal(c) && begin_wal(c, err) < 0)
+    return -1;
   sqlite3_wal_autocheckpoint(c->db, SQLITE_WAL_PAGES);
+  if (sqlite__conn_exec(
+          c, "pragma secure_delete = off; pragma journal_size_limit = 67108864", err) < 0)
+    return -1;
   return sqlite__conn_exec(
       c, relaxed ? "pragma synchronous = normal" : "pragma synchronous = full", err);
 }

@@ -1,5 +1,5 @@
 /* The file at start: is it ours, whole, and of a version that this program knows? Then
- * its tables are brought up to date, each step in a transaction of its own.
+ * its tables are brought up to date, in one transaction: all steps are made or none.
  *
  * Checking the whole file takes time, so that is done only where it can find something:
  * after an unclean end, when the file is small, or when the machine itself went down
@@ -141,20 +141,6 @@ static int check_whole(struct sqlite_conn *c, struct err *err)
 
 /* ---- up to date ---- */
 
-static int apply(struct sqlite_conn *c, int version, struct err *err)
-{
-  char *sql = mem_printf("begin immediate; %s; pragma user_version = %d;"
-                         "pragma application_id = %d; commit",
-                         sqlite__migrations[version - 1], version, APPLICATION_ID);
-  int rc = sqlite__conn_exec(c, sql, err);
-  if (rc < 0) {
-    sqlite3_exec(c->db, "rollback", NULL, NULL, NULL);
-    err_wrap(err, "migration %d", version);
-  }
-  free(sql);
-  return rc;
-}
-
 int sqlite__mark_clean(struct sqlite_conn *c, bool clean, struct err *err)
 {
   char boot[64];
@@ -166,6 +152,37 @@ int sqlite__mark_clean(struct sqlite_conn *c, bool clean, struct err *err)
              : 0;
 }
 
+static int apply(struct sqlite_conn *c, int version, struct err *err)
+{
+  if (sqlite__conn_exec(c, sqlite__migrations[version - 1], err) == 0)
+    return 0;
+  err_wrap(err, "migration %d", version);
+  return -1;
+}
+
+/* The steps that are missing. */
+static int apply_all(struct sqlite_conn *c, int64_t version, struct err *err)
+{
+  char sql[128];
+  if (version == sqlite__migrations_n)
+    return 0;
+  for (int next = (int)version + 1; next <= sqlite__migrations_n; next++)
+    if (apply(c, next, err) < 0)
+      return -1;
+  snprintf(sql, sizeof sql, "pragma user_version = %d; pragma application_id = %d",
+           sqlite__migrations_n, APPLICATION_ID);
+  return sqlite__conn_exec(c, sql, err);
+}
+
+static int update(struct sqlite_conn *c, int64_t version, struct err *err)
+{
+  if (version < LOGS_VERSION && sqlite__logs_check(c, false, err) < 0)
+    return -1;
+  if (apply_all(c, version, err) < 0 || sqlite__logs_check(c, true, err) < 0)
+    return -1;
+  return sqlite__mark_clean(c, false, err);
+}
+
 int sqlite__migrate(struct sqlite_conn *c, struct err *err)
 {
   int64_t version;
@@ -174,12 +191,10 @@ int sqlite__migrate(struct sqlite_conn *c, struct err *err)
     return -1;
   if (version > 0 && check_whole(c, err) < 0)
     return -1;
-  if (version < LOGS_VERSION && sqlite__logs_check(c, false, err) < 0)
+  if (sqlite__conn_exec(c, "begin immediate", err) < 0)
     return -1;
-  for (int next = (int)version + 1; next <= sqlite__migrations_n; next++)
-    if (apply(c, next, err) < 0)
-      return -1;
-  if (sqlite__logs_check(c, true, err) < 0)
-    return -1;
-  return sqlite__mark_clean(c, false, err);
+  if (update(c, version, err) == 0 && sqlite__conn_exec(c, "commit", err) == 0)
+    return 0;
+  sqlite3_exec(c->db, "rollback", NULL, NULL, NULL);
+  return -1;
 }
