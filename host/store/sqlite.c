@@ -40,7 +40,9 @@ struct store_op *sqlite__list_take(struct sqlite_list *list)
   return op;
 }
 
-/* ---- from the loop ---- */
+/* ---- from the loop ----
+ * A thread is woken when the lock is free again, or it would wake up only to wait for it.
+ */
 
 void sqlite__hold(struct sqlite *store)
 {
@@ -73,11 +75,11 @@ static void submit(struct store *base, struct store_op *op)
   }
   uv_mutex_lock(&store->lock);
   sqlite__list_add(list_of(store, op->kind), op);
+  uv_mutex_unlock(&store->lock);
   if (op->kind <= STORE_TX_END)
     uv_cond_signal(&store->to_write);
   else
     uv_cond_broadcast(&store->to_read);
-  uv_mutex_unlock(&store->lock);
 }
 
 static void flush(struct store *base)
@@ -87,8 +89,8 @@ static void flush(struct store *base)
     return;
   uv_mutex_lock(&store->lock);
   sqlite__list_move(&store->writes, &store->submitted);
-  uv_cond_signal(&store->to_write);
   uv_mutex_unlock(&store->lock);
+  uv_cond_signal(&store->to_write);
 }
 
 /* ---- back on the loop ---- */

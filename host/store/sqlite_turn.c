@@ -416,13 +416,30 @@ static int64_t earlier(int64_t a, int64_t b) /* 0 is never */
   return b == 0 || (a && a < b) ? a : b;
 }
 
-static void split(struct turn *t, struct sqlite_list *finished, struct sqlite_list *later)
+/* What is told first: see store.h. */
+static int rank(const struct store_op *op)
 {
+  if (op->kind == STORE_FINISH || op->kind == STORE_PROGRESS)
+    return 0;
+  return op->kind == STORE_CLAIM ? 1 : 2;
+}
+
+#define RANKS 3
+
+static void split(const struct turn *t, struct sqlite_list *finished,
+                  struct sqlite_list *later)
+{
+  struct sqlite_list ranked[RANKS];
+  for (int r = 0; r < RANKS; r++)
+    sqlite__list_init(&ranked[r]);
   for (size_t i = 0; i < t->n; i++) {
     enum slot_state state = t->slots[i].state;
     bool goes_on = state == SLOT_LATER || state == SLOT_AGAIN;
-    sqlite__list_add(goes_on ? later : finished, t->slots[i].op);
+    struct store_op *op = t->slots[i].op;
+    sqlite__list_add(goes_on ? later : &ranked[rank(op)], op);
   }
+  for (int r = 0; r < RANKS; r++)
+    sqlite__list_move(finished, &ranked[r]);
 }
 
 /* Under the lock: the results to the loop, what is left to the front of the list. */
@@ -441,8 +458,6 @@ static void hand_back(struct sqlite *store, struct turn *t)
       earlier(store->writer.memory.next_due, sqlite__gates_open_at(&store->writer));
   store->next_deadline = store->writer.memory.next_deadline;
   store->came_back = store->came_back || store->writer.graph.begun > 0;
-  uv_cond_signal(&store->to_deliver);
-  uv_async_send(store->wake);
 }
 
 static void turn(struct sqlite *store)

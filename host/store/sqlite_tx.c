@@ -107,8 +107,8 @@ static void hand_back(struct sqlite *store, struct store_op *op)
   uv_mutex_lock(&store->lock);
   store->fatal = store->writer.broken;
   sqlite__list_add(&store->finished, op);
-  uv_cond_signal(&store->to_deliver);
   uv_mutex_unlock(&store->lock);
+  uv_cond_signal(&store->to_deliver);
   uv_async_send(store->wake);
 }
 

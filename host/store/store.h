@@ -2,10 +2,11 @@
  *
  * The loop submits operations; a backend gathers them into turns, one transaction each
  * (progress and finishes first, then the rest in order, then what carries SQL of scripts,
- * claims last), and calls `done` on the loop after the commit is on disk, in the order of
- * submission. Nothing is promised to anyone before. Reads run apart from the writer and
- * see what was committed when they begin. What makes a turn too long is left for the next
- * one.
+ * claims last), and calls `done` on the loop after the commit is on disk. Nothing is
+ * promised to anyone before. Of one turn, progress and finishes are done first, then
+ * claims, so that what they found leaves for the workers at once, then the rest, each in
+ * the order of submission. Reads run apart from the writer and see what was committed
+ * when they begin. What makes a turn too long is left for the next one.
  *
  * Who owns what: the caller allocates an operation and all that it points to, keeps it
  * until `done`, and releases it there. What the store hands out hangs on the operation

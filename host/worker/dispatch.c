@@ -117,6 +117,15 @@ static void hand_out(struct pool *p, const struct store_job *job)
     queue_released(p->queue, &(struct queue_end){.job = job});
 }
 
+/* What has been handed out leaves before the loop goes on to other answers, each of which
+ * may cost the time of waking up a client. */
+static void send_off(struct pool *p)
+{
+  for (int i = 0; i < p->n_seats; i++)
+    if (takes_jobs(&p->seats[i]))
+      process_flush(p->seats[i].process);
+}
+
 static void retry_claim(uv_timer_t *timer)
 {
   pool_wake(timer->data);
@@ -135,6 +144,7 @@ static void claimed(struct store_op *op)
     for (size_t i = 0; i < claim->n; i++)
       hand_out(p, &claim->jobs[i]);
     if (claim->n > 0) {
+      send_off(p);
       p->last_claim_ms = clock_wall_ms();
       watch__start(p);
     }

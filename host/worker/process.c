@@ -210,6 +210,11 @@ void process_send_control(struct process *p, enum message_kind kind, const char 
   channel_send_control(p->channel, kind, body, len);
 }
 
+void process_flush(struct process *p)
+{
+  channel_flush(p->channel);
+}
+
 size_t process_pending(const struct process *p)
 {
   return channel_pending(p->channel);

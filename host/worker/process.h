@@ -29,6 +29,7 @@ void process_free(struct process **process);
 
 void process_send(struct process *process, enum message_kind kind, const char *body,
                   size_t len);
+void process_flush(struct process *process); /* now, not when the loop has turned */
 size_t process_pending(const struct process *process); /* bytes that have not left */
 void process_send_control(struct process *process, enum message_kind kind,
                           const char *body, size_t len);
