@@ -81,15 +81,7 @@ int sqlite__add_pending(struct sqlite_writer *w, const struct sqlite_waiting *jo
 static struct sqlite_waiting read_pending(sqlite3_stmt *s, int64_t id)
 {
   return (struct sqlite_waiting){
-      .place = {.id = id,
-                .queue = sqlite3_column_int64(s, 0),
-                .priority = sqlite3_column_int64(s, 1),
-                .turn = sqlite3_column_int64(s, 2),
-                .seq = sqlite3_column_int64(s, 3),
-                .lease = sqlite3_column_int64(s, 4),
-                .retry_count = sqlite3_column_int64(s, 5),
-                .rescues = sqlite3_column_int64(s, 6),
-                .held = sqlite3_column_int64(s, 7)},
+      .place = sqlite__read_place(s, id),
       .state = STORE_PENDING,
       .run_at = sqlite3_column_int64(s, 8),
       .delay = sqlite3_column_int64(s, 9),

@@ -18,6 +18,9 @@ struct sqlite_waiting {
   int64_t unmet;  /* PENDING: for how many things it waits; they stay in candy_after */
 };
 
+/* The columns that the queries waiting_* and pending_* begin with. */
+struct sqlite_place sqlite__read_place(sqlite3_stmt *s, int64_t id);
+
 /* Takes it out of where it waits. Returns 1, 0 when it does not wait, or -1. */
 int sqlite__take_waiting(struct sqlite_writer *w, int64_t id, struct sqlite_waiting *out,
                          struct err *err);

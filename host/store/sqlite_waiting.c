@@ -2,8 +2,7 @@
  * cancelled, changed, or put in another place. */
 #include "store/sqlite.h"
 
-/* The columns that waiting_ready, waiting_blocked and waiting_scheduled begin with. */
-static struct sqlite_place read_place(sqlite3_stmt *s, int64_t id)
+struct sqlite_place sqlite__read_place(sqlite3_stmt *s, int64_t id)
 {
   return (struct sqlite_place){
       .id = id,
@@ -26,7 +25,7 @@ static int take_ready(struct sqlite_writer *w, int64_t id, struct sqlite_waiting
   int rc = sqlite__next(c, s, err);
   if (rc <= 0)
     return rc;
-  out->place = read_place(s, id);
+  out->place = sqlite__read_place(s, id);
   out->state = STORE_AVAILABLE;
   sqlite__stop(s);
   const struct sqlite_place *p = &out->place;
@@ -47,7 +46,7 @@ static int take_blocked(struct sqlite_writer *w, int64_t id, struct sqlite_waiti
   int rc = sqlite__next(c, s, err);
   if (rc <= 0)
     return rc;
-  out->place = read_place(s, id);
+  out->place = sqlite__read_place(s, id);
   out->state = STORE_AVAILABLE;
   sqlite__stop(s);
   return sqlite__run(c, SQL_BLOCKED_DROP, ARGS(arg_int(id)), err) < 0 ? -1 : 1;
@@ -61,7 +60,7 @@ static int take_scheduled(struct sqlite_writer *w, int64_t id, struct sqlite_wai
   int rc = sqlite__next(c, s, err);
   if (rc <= 0)
     return rc;
-  out->place = read_place(s, id);
+  out->place = sqlite__read_place(s, id);
   out->state = (enum store_state)sqlite3_column_int(s, 8);
   out->run_at = sqlite3_column_int64(s, 9);
   sqlite__stop(s);
