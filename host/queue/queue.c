@@ -77,7 +77,7 @@ void queue__settled(struct queue *q)
   wake(q);
 }
 
-/* A job that waited has ended: no finish tells it. */
+/* A job that waited, or whose host died, has ended: no finish tells it. */
 static void ended(void *arg, const struct store_job *job, enum store_state became,
                   const char *reason)
 {

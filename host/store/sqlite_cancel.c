@@ -25,9 +25,8 @@ static char *copy_or_null(sqlite3_stmt *s, int column)
   return text ? mem_strdup(text) : NULL;
 }
 
-/* Nothing else tells of a waiting job's end: it has no claim whose finish would. */
-static int tell_ended(struct sqlite_writer *w, const struct sqlite_place *p,
-                      const struct sqlite_ending *ending, struct err *err)
+int sqlite__tell_ended(struct sqlite_writer *w, const struct sqlite_place *p,
+                       const struct sqlite_ending *ending, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   sqlite3_stmt *s = sqlite__start(c, SQL_JOB_TOLD, ARGS(arg_int(p->id)));
@@ -163,7 +162,7 @@ int sqlite__end_waiting(struct sqlite_writer *w, const struct sqlite_waiting *jo
     return -1;
   if (sqlite__end_job(w, &place, 0, NULL, ending, err) < 0)
     return -1;
-  return tell_ended(w, &place, ending, err);
+  return sqlite__tell_ended(w, &place, ending, err);
 }
 
 static int take_and_end(struct sqlite_writer *w, int64_t id,
@@ -278,8 +277,10 @@ static int end_left(struct sqlite_writer *w, const struct left *left, struct err
       sqlite__run(c, SQL_RUNNING_TAKE, ARGS(arg_int(id)), err) < 0)
     return -1;
   w->memory.asked--;
-  return sqlite__end_job(w, &left->place, left->began_at, NULL,
-                         &(struct sqlite_ending){left->state, left->reason}, err);
+  struct sqlite_ending ending = {left->state, left->reason};
+  if (sqlite__end_job(w, &left->place, left->began_at, NULL, &ending, err) < 0)
+    return -1;
+  return sqlite__tell_ended(w, &left->place, &ending, err);
 }
 
 int sqlite__end_asked(struct sqlite_writer *w, int64_t *n, struct err *err)

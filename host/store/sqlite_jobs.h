@@ -57,6 +57,11 @@ int sqlite__end_job(struct sqlite_writer *w, const struct sqlite_place *p,
                     int64_t began_at, const char *worker,
                     const struct sqlite_ending *ending, struct err *err);
 
+/* Those who watch are told of an end behind which there is no finish: that of a job which
+ * waited, or whose host died. */
+int sqlite__tell_ended(struct sqlite_writer *w, const struct sqlite_place *p,
+                       const struct sqlite_ending *ending, struct err *err);
+
 /* All that were told end now, since no claim lives any more; adds how many to *n. */
 int sqlite__end_asked(struct sqlite_writer *w, int64_t *n, struct err *err);
 

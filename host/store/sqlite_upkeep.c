@@ -22,8 +22,17 @@ static int end_lost(struct sqlite_writer *w, struct err *err)
   struct sqlite_conn *c = &w->conn;
   sqlite3_stmt *s = sqlite__start(c, SQL_RECOVER_LOST, NO_ARGS);
   int rc = sqlite__next(c, s, err);
-  for (; rc > 0; rc = sqlite__next(c, s, err))
-    sqlite__over(w, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), STORE_DEAD);
+  for (; rc > 0; rc = sqlite__next(c, s, err)) {
+    struct sqlite_place place = {.id = sqlite3_column_int64(s, 0),
+                                 .lease = sqlite3_column_int64(s, 2),
+                                 .retry_count = sqlite3_column_int64(s, 3)};
+    sqlite__over(w, place.id, sqlite3_column_int64(s, 1), STORE_DEAD);
+    struct sqlite_ending ending = {STORE_DEAD, OUTCOME_UNKNOWN};
+    if (sqlite__tell_ended(w, &place, &ending, err) < 0) {
+      sqlite__stop(s);
+      return -1;
+    }
+  }
   return rc;
 }
 

@@ -364,6 +364,7 @@ describe("cancelling", function()
     host:stop("sigkill")
     host = host:again()
     cancelled(id)
+    host:wait_log('"message":"job cancelled: cancelled by admin","job_id":"' .. id .. '"')
   end)
 
   it("goes on while the host stops", function()

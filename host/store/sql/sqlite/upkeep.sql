@@ -21,7 +21,7 @@ insert into candy_dead (id, lease, retry_count, rescues, began_at, finished_at)
   select id, lease, retry_count, rescues, claimed_at, ?1 from candy_running where once
 
 -- name: recover_lost
-select id, batch from candy_running where once
+select id, batch, lease, retry_count from candy_running where once
 
 -- name: recover_clear
 delete from candy_running
