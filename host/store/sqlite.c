@@ -198,6 +198,7 @@ static void free_store(struct sqlite *store)
   uv_cond_destroy(&store->to_read);
   uv_cond_destroy(&store->to_deliver);
   free(store->path);
+  free(store->full);
   free(store);
 }
 
@@ -209,6 +210,7 @@ static int open_readers(struct sqlite *store, struct err *err)
     if (sqlite__conn_open(&r->conn, store->path, err) < 0 ||
         sqlite__conn_reads(&r->conn, err) < 0)
       return -1;
+    sqlite__full_init(store, &r->conn);
   }
   return 0;
 }

@@ -55,6 +55,8 @@ struct sqlite {
   struct err fatal; /* to be told; code is empty while all is well */
   struct sqlite_backup *backup;
   bool came_back; /* jobs that waited did, in a turn of what was left */
+  uint8_t *full;  /* by id of a queue's name - 1: its jobs wait for a slot or a start */
+  size_t full_n;
 };
 
 void sqlite__list_init(struct sqlite_list *list);
@@ -80,6 +82,10 @@ void sqlite__reader_main(void *reader); /* sqlite_read.c: the thread */
 /* sqlite_migrate.c: checks the file and brings its tables up to date. */
 int sqlite__migrate(struct sqlite_conn *c, struct err *err);
 int sqlite__mark_clean(struct sqlite_conn *c, bool clean, struct err *err);
+
+/* sqlite_full.c */
+void sqlite__full_note(struct sqlite *store); /* under the lock, behind a turn */
+void sqlite__full_init(struct sqlite *store, struct sqlite_conn *reader);
 
 /* sqlite_backup.c */
 int sqlite__backup_begin(struct store *store, const char *file,

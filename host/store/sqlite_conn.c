@@ -61,11 +61,12 @@ static int sync_database(struct sqlite_conn *c, struct err *err)
   sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
   if (file && file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK)
     return 0;
-  return err_set(err, "store_io", "the disk of %s failed to take its first page", c->path);
+  return err_set(err, "store_io", "the disk of %s failed to take its first page",
+                 c->path);
 }
 
-/* Two changes of the file's first page, by a journal each, with four syncs in each: all of
- * that has to be on the disk only before the WAL is written to, so one will do.
+/* Two changes of the file's first page, by a journal each, with four syncs in each: all
+ * of that has to be on the disk only before the WAL is written to, so one will do.
  * auto_vacuum takes effect only before the first table is made. */
 static int begin_wal(struct sqlite_conn *c, struct err *err)
 {

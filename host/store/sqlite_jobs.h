@@ -156,6 +156,7 @@ enum sqlite_gate_kind {                       /* as candy_blocked has it */
                         GATE_QUEUE_KEY_ORDER, /* as QUEUE_KEY, in strict order */
                         GATE_TASK_KEY_ORDER,  /* as TASK_KEY, in strict order */
                         GATE_PAUSED = 10,     /* its type rests; scope: the type */
+                        GATE_FULL,            /* in no row: its queue is full */
 };
 
 struct sqlite_gate_id {
@@ -207,6 +208,8 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type);
 
 /* How many of this queue may begin now. */
 int64_t sqlite__queue_room(struct sqlite_writer *w, int64_t queue);
+/* Of a limit: its jobs stay in candy_ready, and no row says so. */
+bool sqlite__queue_is_full(struct sqlite_writer *w, int64_t queue);
 
 /* A job that ran does no more, and goes where it keeps its slots up to `held`; those who
  * wait for the others are called. began_at: when it began at rates that forget that, 0:

@@ -405,6 +405,18 @@ int64_t sqlite__queue_room(struct sqlite_writer *w, int64_t queue)
   return room;
 }
 
+/* Of a limit; strict order has rows that say so. */
+bool sqlite__queue_is_full(struct sqlite_writer *w, int64_t queue)
+{
+  const struct sqlite_rule *rule = sqlite__rule(w, GATE_QUEUE, queue);
+  if (!rule || (!rule->concurrency && !rule->rate))
+    return false;
+  struct sqlite_gate *g = sqlite__gate(w, GATE_QUEUE, queue, "");
+  return (!rule->strict && rule->concurrency &&
+          g->state.taken - g->state.reserved >= rule->concurrency) ||
+         !sqlite__rate_admits(w, g, 0);
+}
+
 /* ---- from running, and from waiting ---- */
 
 static int leave(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)

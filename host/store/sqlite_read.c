@@ -72,6 +72,7 @@ static const char *waiting_for(sqlite3_stmt *s, enum store_state state)
   case GATE_QUEUE_KEY:
   case GATE_TASK_KEY:
   case GATE_TASK:
+  case GATE_FULL:
     return "limit";
   default:
     return NULL;

@@ -457,6 +457,7 @@ static void hand_back(struct sqlite *store, struct turn *t)
   store->next_due =
       earlier(store->writer.memory.next_due, sqlite__gates_open_at(&store->writer));
   store->next_deadline = store->writer.memory.next_deadline;
+  sqlite__full_note(store);
   store->came_back = store->came_back || store->writer.graph.begun > 0;
 }
 

@@ -1,11 +1,11 @@
-/* The log in front of the database (the WAL) is filled with zeros ahead of what is written
- * to it.
+/* The log in front of the database (the WAL) is filled with zeros ahead of what is
+ * written to it.
  *
  * A log that grows makes each sync write the file's new length besides, and that is the
  * dearer half of it (docs/explanation/speed.md). After the first checkpoint SQLite writes
- * over what is there; until then, and after the log was cut off, the writer takes the file
- * to that size by itself, a step at a time while it rests. Hosts that have little to do
- * write nothing ahead.
+ * over what is there; until then, and after the log was cut off, the writer takes the
+ * file to that size by itself, a step at a time while it rests. Hosts that have little to
+ * do write nothing ahead.
  *
  * Frames of zeros are no frames: whoever reads the log stops at the first one whose salt
  * is not that of the log's head, as at what an older round has left
@@ -25,7 +25,7 @@
 #define STEP_WRITES 4
 #define REST_NS     (2 * CLOCK_MS)
 
-#define BUSY_PAGES 256              /* written since the last look: less is little to do */
+#define BUSY_PAGES 256 /* written since the last look: less is little to do */
 #define ROOM       (16 * FULL_BYTES) /* free on the disk, or it is left alone */
 
 /* Pages that this connection has written to the log, modulo 2^31. */

@@ -1,5 +1,6 @@
 -- Limits in the real program: how many jobs run, and how many begin.
 local uv = require("luv")
+local cjson = require("cjson")
 local candy = require("spec.support.candy")
 local poll = require("spec.support.poll")
 local runs = require("spec.support.runs")
@@ -150,6 +151,21 @@ describe("limits", function()
       return items[1] and items[1].waiting_for == "limit"
     end, 30, "the second to wait")
     assert.are.equal(1, count("running"))
+    host:stop("sigkill")
+  end)
+
+  it("tell it of a full queue too, until it has room", function()
+    push("in_queue", 4, function(i) return { account = "b" .. i, ms = 60000 } end)
+    poll.wait_for(function() return count("running") == 3 end, 30, "three to run")
+    local last
+    poll.wait_for(function()
+      last = host:request("GET", "/tasks?state=available&tag=counted").json.items[1]
+      return last and last.waiting_for == "limit"
+    end, 30, "the fourth to wait")
+    assert.are.equal("limit", host:job(last.id).waiting_for)
+    candy.write(host.scripts .. "/tasks.lua",
+      (SCRIPT:gsub("concurrency = 3, key", "concurrency = 4, key")))
+    assert.are.equal(cjson.null, host:wait(last.id, "running").waiting_for)
     host:stop("sigkill")
   end)
 

@@ -101,7 +101,9 @@ coalesce(d.rescues, x.rescues, r.rescues, s.rescues, a.rescues, y.rescues,
   as rescues,
 coalesce(d.began_at, x.began_at, r.claimed_at) as began_at,
 coalesce(d.finished_at, x.finished_at) as finished_at,
-d.worker as worker, coalesce(a.kind, {rests}) as blocked_by, abs(j.batch) as batch,
+d.worker as worker,
+coalesce(a.kind, {rests}, iif(y.id = j.id and queue_is_full(y.queue), 11, null))
+  as blocked_by, abs(j.batch) as batch,
 p.id is not null as has_progress, p.percent as percent, p.message as message,
 case when d.state = 6 then d.result else
   (select f.error from candy_failure f where f.id = j.id order by f.lease desc limit 1)
