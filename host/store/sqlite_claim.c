@@ -250,9 +250,8 @@ static int pass_gates(struct claiming *k, const struct sqlite_subject *job,
   struct sqlite_gate_id shut;
   if (!sqlite__has_policy(k->w, job->type, job->queue))
     return 1;
-  int rc = sqlite__pass_gates(k->w, job, p, &shut, err);
-  if (rc != 0)
-    return rc;
+  if (sqlite__pass_gates(k->w, job, p, &shut))
+    return 1;
   k->shut++;
   return sqlite__block(k->w, &shut, p, err);
 }

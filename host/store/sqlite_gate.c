@@ -11,11 +11,13 @@ int sqlite__gate_level(enum sqlite_gate_kind kind)
   switch (kind) {
   case GATE_QUEUE:
     return HELD_QUEUE;
-  case GATE_QUEUE_KEY:
   case GATE_QUEUE_KEY_ORDER:
+    return HELD_QUEUE_LINE;
+  case GATE_TASK_KEY_ORDER:
+    return HELD_TASK_LINE;
+  case GATE_QUEUE_KEY:
     return HELD_QUEUE_KEY;
   case GATE_TASK_KEY:
-  case GATE_TASK_KEY_ORDER:
     return HELD_TASK_KEY;
   case GATE_TASK:
     return HELD_TASK;
@@ -203,19 +205,10 @@ void sqlite__gates_settle(struct sqlite_writer *w)
 
 /* ---- life ---- */
 
-static bool limits_keys(const struct sqlite_policy *policy)
-{
-  return policy && policy->is_queue && (policy->key.concurrency || policy->key.rate);
-}
-
-struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies,
-                                       const struct sqlite_gates *before)
+struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies)
 {
   struct sqlite_gates *gates = mem_alloc(sizeof *gates);
   gates->policies = policies;
-  gates->early = before && before->early;
-  for (size_t i = 0; i < policies->n && !gates->early; i++)
-    gates->early = limits_keys(policies->by_name[i]);
   return gates;
 }
 

@@ -1,21 +1,23 @@
 /* Gates: where jobs wait for a slot, because of limits or of strict order.
  *
- * A job passes up to four gates on its way from ready to running, narrow ones first:
+ * A job passes up to four gates on its way from ready to running, those of strict order
+ * first, and then narrow ones first:
  *
  *   1  its queue, when that is in strict order
- *   2  its key in its queue
- *   3  its key in its task
- *   4  its task
+ *   2  its key in its queue, when that is in strict order
+ *   3  its key in its task, when that is in strict order
+ *   4  its key in its queue, when that has limits alone
+ *   5  its key in its task, the same
+ *   6  its task
  *
  * At each it takes a slot. One that finds none waits behind the gate in candy_blocked,
  * and keeps the slots of the gates before: `held` of its place is the number of the last
  * gate whose slot it has. So nobody waits for a slot while having one further on, and no
  * two jobs wait for each other. Who frees a slot calls the first that waits for it, which
  * goes back to its place in candy_ready with the slot in its hands, and never waits there
- * again; who comes later waits behind all others. But in a line of strict order at gate 3
- * places decide where keys of queues have limits, too: its first is called without the
- * slot, and meets the gate again in its place, since one before it may have come back
- * from elsewhere meanwhile.
+ * again; who comes later waits behind all others. A line of strict order comes before
+ * limits, so that those who wait in it have nothing that its first could need when it
+ * comes back: that keeps the line and waits for the rest.
  *
  * The limit of a queue as a whole is no gate: its jobs stay where they are, and claims
  * pass the queue over while it is full.
@@ -37,6 +39,8 @@
 
 enum {
   HELD_QUEUE = 1,
+  HELD_QUEUE_LINE,
+  HELD_TASK_LINE,
   HELD_QUEUE_KEY,
   HELD_TASK_KEY,
   HELD_TASK,
@@ -151,13 +155,9 @@ struct sqlite_gates {
   size_t journal_n, journal_cap;
   struct sqlite_gate **touched;
   size_t touched_n, touched_cap;
-  bool early; /* keys of queues have limits, or had: so who is the first of a line in
-                 strict order at gate 3 may be at gate 2, or on its way from there */
 };
 
-/* In place of these, if there are any. */
-struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies,
-                                       const struct sqlite_gates *before);
+struct sqlite_gates *sqlite__gates_new(struct sqlite_policies *policies);
 
 /* The gate, which is made when there is a rule for it; else NULL. */
 struct sqlite_gate *sqlite__gate(struct sqlite_writer *w, enum sqlite_gate_kind kind,

@@ -184,17 +184,16 @@ struct sqlite_place sqlite__blocked_place(sqlite3_stmt *s);
 
 /* ---- limits and strict order: sqlite_gate.h tells all of it ---- */
 
-#define SQLITE_HELD_ALL 4
+#define SQLITE_HELD_ALL 6
 
 /* Without any, nothing of the rest needs to be called. */
 bool sqlite__has_policy(const struct sqlite_writer *w, int64_t type, int64_t queue);
 
-/* A ready job that has left candy_ready for running. Returns 1 when it may run, and has
- * all its slots; 0 when it must wait behind the gate `shut`, with place.held as it is
- * then; or -1. */
-int sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
-                       struct sqlite_place *p, struct sqlite_gate_id *shut,
-                       struct err *err);
+/* A ready job that has left candy_ready for running. Returns true when it may run, and
+ * has all its slots; false when it must wait behind the gate `shut`, with place.held as
+ * it is then. */
+bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        struct sqlite_place *p, struct sqlite_gate_id *shut);
 
 /* Whether a ready job whose task rests is to pass its gates all the same: it waits in its
  * line of strict order, and keeps its turn in it. The line is opened when the task goes

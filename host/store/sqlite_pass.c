@@ -24,13 +24,17 @@ static struct sqlite_gate *key_gate(struct sqlite_writer *w, enum sqlite_gate_ki
 void sqlite__find_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
                         struct sqlite_gates_of *out)
 {
-  struct sqlite_gate **at = out->at;
-  at[0] = NULL;
-  at[HELD_QUEUE] = sqlite__gate(w, GATE_QUEUE, s->queue, "");
-  at[HELD_QUEUE_KEY] =
-      key_gate(w, GATE_QUEUE_KEY, GATE_QUEUE_KEY_ORDER, s->queue, s->key);
-  at[HELD_TASK_KEY] = key_gate(w, GATE_TASK_KEY, GATE_TASK_KEY_ORDER, s->type, s->key);
-  at[HELD_TASK] = sqlite__gate(w, GATE_TASK, s->type, "");
+  struct sqlite_gate *found[] = {
+      sqlite__gate(w, GATE_QUEUE, s->queue, ""),
+      key_gate(w, GATE_QUEUE_KEY, GATE_QUEUE_KEY_ORDER, s->queue, s->key),
+      key_gate(w, GATE_TASK_KEY, GATE_TASK_KEY_ORDER, s->type, s->key),
+      sqlite__gate(w, GATE_TASK, s->type, ""),
+  };
+
+  *out = (struct sqlite_gates_of){0};
+  for (size_t i = 0; i < sizeof found / sizeof found[0]; i++)
+    if (found[i])
+      out->at[sqlite__gate_level(found[i]->kind)] = found[i];
 }
 
 bool sqlite__has_slot(const struct sqlite_gate *g, int level, int64_t held)
@@ -45,12 +49,14 @@ static bool has_rule(const struct sqlite_writer *w, int level, int64_t queue,
   switch (level) {
   case HELD_QUEUE:
     return own && own->strict;
+  case HELD_QUEUE_LINE:
+    return sqlite__rule(w, GATE_QUEUE_KEY_ORDER, queue);
+  case HELD_TASK_LINE:
+    return sqlite__rule(w, GATE_TASK_KEY_ORDER, type);
   case HELD_QUEUE_KEY:
-    return sqlite__rule(w, GATE_QUEUE_KEY, queue) ||
-           sqlite__rule(w, GATE_QUEUE_KEY_ORDER, queue);
+    return sqlite__rule(w, GATE_QUEUE_KEY, queue);
   case HELD_TASK_KEY:
-    return sqlite__rule(w, GATE_TASK_KEY, type) ||
-           sqlite__rule(w, GATE_TASK_KEY_ORDER, type);
+    return sqlite__rule(w, GATE_TASK_KEY, type);
   default:
     return sqlite__rule(w, GATE_TASK, type);
   }
@@ -95,7 +101,7 @@ static bool line_rests(const struct sqlite_writer *w, const struct sqlite_gate *
 /* Not where it would keep others of its queue from running meanwhile. */
 static bool has_line(const struct sqlite_writer *w, const struct sqlite_gates_of *gates)
 {
-  const struct sqlite_gate *own = gates->at[HELD_TASK_KEY],
+  const struct sqlite_gate *own = gates->at[HELD_TASK_LINE],
                            *queue = gates->at[HELD_QUEUE];
   return own && line_rests(w, own) && !(queue && queue->rule->strict);
 }
@@ -104,10 +110,10 @@ bool sqlite__rests_in_line(struct sqlite_writer *w, const struct sqlite_subject 
                            const struct sqlite_place *p)
 {
   struct sqlite_gates_of gates;
-  if (p->held >= HELD_TASK_KEY || !sqlite__has_policy(w, s->type, s->queue))
+  if (p->held >= HELD_TASK_LINE || !sqlite__has_policy(w, s->type, s->queue))
     return false;
   sqlite__find_gates(w, s, &gates);
-  return has_line(w, &gates) && !gates.at[HELD_QUEUE_KEY];
+  return has_line(w, &gates) && !gates.at[HELD_QUEUE_LINE];
 }
 
 void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
@@ -121,54 +127,23 @@ void sqlite__open_lines(struct sqlite_writer *w, int64_t type)
 
 /* ---- calling those who wait ---- */
 
-/* Of strict order, whose first may be elsewhere. */
-static bool is_line(const struct sqlite_writer *w, const struct sqlite_gate *g)
+/* From the line of its task it goes on to its key in its queue: at once when others wait
+ * there, so that it is among them when the slot is free that the one before it had. */
+static int let_go(struct sqlite_writer *w, const struct sqlite_gate *g,
+                  const struct sqlite_place *p, struct err *err)
 {
-  return w->memory.gates->early && g->rule->strict &&
-         sqlite__gate_level(g->kind) == HELD_TASK_KEY;
-}
-
-/* Those who wait further on have all that this gate gives out. */
-static bool is_full_of_waiting(const struct sqlite_gate *g)
-{
-  const struct sqlite_rule *rule = g->rule;
-  return (rule->concurrency && g->state.reserved >= rule->concurrency) ||
-         (rule->rate && g->state.reserved >= rule->rate);
-}
-
-/* The first of a line gives up its slot where the rate of its queue's key is shut, and
- * waits at that gate: those behind it, who have passed there, wait on, but never for one
- * who needs their slots. Returns 1, 0 or -1. */
-static int waits_for_first(struct sqlite_writer *w, const struct sqlite_gate *line,
-                           const struct sqlite_place *p, struct err *err)
-{
-  int64_t found = 0;
-  const struct sqlite_gate *before =
-      is_line(w, line) ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, line->key) : NULL;
-  if (!before || !before->state.waited_for || is_full_of_waiting(before))
-    return 0;
-  if (sqlite__number(&w->conn, SQL_BLOCKED_AHEAD,
-                     ARGS(arg_int(before->kind), arg_int(before->scope),
-                          arg_text(before->key), arg_int(p->priority), arg_int(p->turn),
-                          arg_int(p->seq), arg_int(line->scope)),
-                     0, &found, err) < 0)
-    return -1;
-  return found != 0;
-}
-
-/* One that leaves its line was waited for, wherever it was. */
-static void open_line(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
-                      const struct sqlite_place *p)
-{
-  struct sqlite_gate *line = gates->at[HELD_TASK_KEY];
-  if (line && line->rule->strict && line->state.waited_for && p->held < HELD_TASK_KEY)
-    sqlite__gate_opens(w, line, w->now);
+  struct sqlite_gate *next = g->kind == GATE_TASK_KEY_ORDER
+                                 ? sqlite__gate(w, GATE_QUEUE_KEY, p->queue, g->key)
+                                 : NULL;
+  if (!next || !next->state.waited_for || p->held >= HELD_QUEUE_KEY)
+    return sqlite__add_ready(w, p, err);
+  struct sqlite_gate_id id = sqlite__gate_id(next);
+  return sqlite__block(w, &id, p, err);
 }
 
 /* One whose queue rests is let out of the line without a slot, and meets the gate again
- * when the queue goes on. So is the first of such a line of strict order, alone: the one
- * before it may have come back to candy_ready from elsewhere, and then is the first to
- * meet the gate. Returns 1 when there may be others to call, 0 when there are none. */
+ * when the queue goes on. Returns 1 when there may be others to call, 0 when there are
+ * none. */
 static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
 {
   struct sqlite_gate_id id = sqlite__gate_id(g);
@@ -180,30 +155,33 @@ static int call_first(struct sqlite_writer *w, struct sqlite_gate *g, struct err
   bool has_slot = rc > 0 && sqlite__has_slot(g, level, p.held);
   if (rc > 0 && !sqlite__gate_admits(w, g, has_slot))
     return 0;
-  int waits = rc > 0 ? waits_for_first(w, g, &p, err) : 0;
-  if (waits != 0)
-    return waits < 0 ? -1 : 0;
   sqlite__gate_change(w, g);
   g->state.waited_for = rc > 0;
   if (rc == 0)
     return 0;
   bool rests = sqlite__is_paused(w, p.queue) && !g->rule->strict;
-  if (!has_slot && !rests && !is_line(w, g)) {
+  if (!has_slot && !rests) {
     g->state.taken++;
     g->state.reserved++;
     p.held = level;
   }
   if (sqlite__blocked_take(w, &id, &p, err) < 0 ||
-      (rests && sqlite__rest_slots(w, &p, err) < 0) || sqlite__add_ready(w, &p, err) < 0)
+      (rests && sqlite__rest_slots(w, &p, err) < 0) || let_go(w, g, &p, err) < 0)
     return -1;
-  return has_slot || !is_line(w, g);
+  return 1;
 }
 
+/* Not before all are where policies have them wait: one may be ahead of a gate that it
+ * has not passed. */
 static int call(struct sqlite_writer *w, struct sqlite_gate *g, struct err *err)
 {
   int rc = 1, n = 0;
   if (line_rests(w, g))
     return 0;
+  if (w->memory.settling == SETTLING_GATES) {
+    sqlite__gate_opens(w, g, w->now);
+    return 0;
+  }
   for (; n < CALL_STEP && rc > 0 && g->state.waited_for; n++)
     rc = sqlite__gate_admits(w, g, true) ? call_first(w, g, err) : 0;
   if (g->state.waited_for)
@@ -234,28 +212,6 @@ int sqlite__open_gates(struct sqlite_writer *w, struct err *err)
 
 /* ---- to running ---- */
 
-static bool is_before(const struct sqlite_place *a, const struct sqlite_place *b)
-{
-  if (a->priority != b->priority)
-    return a->priority < b->priority;
-  return a->turn != b->turn ? a->turn < b->turn : a->seq < b->seq;
-}
-
-/* Who waits at a gate goes first; in a line of strict order, who has the first place.
- * Returns 1, 0 or -1. */
-static int is_late(struct sqlite_writer *w, const struct sqlite_gate *g,
-                   const struct sqlite_place *p, struct err *err)
-{
-  struct sqlite_gate_id id = sqlite__gate_id(g);
-  struct sqlite_place first;
-  if (!is_line(w, g))
-    return g->state.waited_for;
-  int rc = g->state.waited_for ? sqlite__blocked_first(w, &id, &first, err) : 0;
-  if (rc < 0 || (rc > 0 && is_before(&first, p)))
-    return rc;
-  return waits_for_first(w, g, p, err);
-}
-
 /* By other policies it has fewer slots than were taken (sqlite_slots.c). */
 static bool is_overfull(const struct sqlite_gate *g)
 {
@@ -263,18 +219,17 @@ static bool is_overfull(const struct sqlite_gate *g)
          g->state.taken > g->rule->concurrency;
 }
 
-/* Returns the level of the first gate that is shut for it, 0 for none, or -1. */
-static int find_shut(struct sqlite_writer *w, const struct sqlite_gates_of *gates,
-                     const struct sqlite_place *p, struct err *err)
+/* Returns the level of the first gate that is shut for it, or 0. Who waits at a gate goes
+ * first. */
+static int find_shut(const struct sqlite_writer *w, const struct sqlite_gates_of *gates,
+                     const struct sqlite_place *p)
 {
   for (int level = 1; level <= HELD_ALL; level++) {
     struct sqlite_gate *g = gates->at[level];
     if (!g)
       continue;
     bool has_slot = sqlite__has_slot(g, level, p->held);
-    int late = has_slot ? 0 : is_late(w, g, p, err);
-    if (late < 0)
-      return -1;
+    bool late = !has_slot && g->state.waited_for;
     if (late || line_rests(w, g) || !sqlite__gate_admits(w, g, has_slot) ||
         (has_slot && is_overfull(g)))
       return level;
@@ -346,8 +301,8 @@ void sqlite__rest_task(struct sqlite_writer *w, const struct sqlite_subject *s,
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
-  bool is_first = p->held >= HELD_TASK_KEY && has_line(w, &gates);
-  give_up(w, &gates, p, is_first ? HELD_TASK_KEY : 0);
+  bool is_first = p->held >= HELD_TASK_LINE && has_line(w, &gates);
+  give_up(w, &gates, p, is_first ? HELD_TASK_LINE : 0);
 }
 
 /* Someone who is late waits though there is room: for those before it to be called. */
@@ -362,25 +317,22 @@ static void wait_behind(struct sqlite_writer *w, struct sqlite_gate *g)
 /* A job that came back to its place may have the slot of a gate that its rate keeps shut.
  * It waits there without it, and without those behind it: whoever is first in the line
  * could wait for that slot. */
-int sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
-                       struct sqlite_place *p, struct sqlite_gate_id *shut,
-                       struct err *err)
+bool sqlite__pass_gates(struct sqlite_writer *w, const struct sqlite_subject *s,
+                        struct sqlite_place *p, struct sqlite_gate_id *shut)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
-  int level = find_shut(w, &gates, p, err);
-  if (level < 0)
-    return -1;
+  int level = find_shut(w, &gates, p);
   if (level == 0) {
     take_slots(w, &gates, p);
-    return 1;
+    return true;
   }
   struct sqlite_gate *g = gates.at[level];
   give_up(w, &gates, p, level - 1);
   reserve_slots(w, &gates, s, p, level);
   wait_behind(w, g);
   *shut = sqlite__gate_id(g);
-  return 0;
+  return false;
 }
 
 /* In strict order a queue has one job at a time: when that is in candy_ready, in whatever
@@ -475,7 +427,6 @@ int sqlite__give_up_slots(struct sqlite_writer *w, struct sqlite_place *p,
     return 0;
   if (w->memory.gates && find_gates_of(w, p, &gates, err) < 0)
     return -1;
-  open_line(w, &gates, p);
   give_up(w, &gates, p, 0);
   return 0;
 }

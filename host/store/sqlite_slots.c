@@ -14,20 +14,18 @@
 /* ---- slots ---- */
 
 /* Returns what it keeps of the slots that it holds: where policies give out fewer by now
- * than are held, those who wait give theirs up. But the first of a line in strict order
- * stays it, and the gates before it have more taken than they give out for a while. */
+ * than are held, those who wait give theirs up. */
 static int64_t count_one(struct sqlite_writer *w, const struct sqlite_subject *s,
                          bool runs, int64_t held)
 {
   struct sqlite_gates_of gates;
   sqlite__find_gates(w, s, &gates);
-  int64_t line = sqlite__kept_of(&gates, held);
   for (int level = 1; level <= HELD_ALL; level++) {
     struct sqlite_gate *g = gates.at[level];
     if (!g || (!runs && !sqlite__has_slot(g, level, held)))
       continue;
     bool full = g->rule->concurrency && g->state.taken >= g->rule->concurrency;
-    if (!runs && full && (level >= line || g->rule->strict))
+    if (!runs && full)
       return level - 1;
     g->state.taken++;
     if (!runs)
@@ -208,19 +206,31 @@ struct freeing {
   int64_t n, max;
 };
 
-/* Those at this gate of some key who have not passed a gate that is before it now. */
+static bool has_lines(const struct sqlite_writer *w)
+{
+  const struct sqlite_policies *all = w->memory.gates->policies;
+  for (size_t i = 0; i < all->n; i++)
+    if (all->by_name[i] && !all->by_name[i]->is_queue && all->by_name[i]->key.strict)
+      return true;
+  return false;
+}
+
+/* Those at this gate of some key who have not passed a gate that is before it now. Before
+ * that of a queue's key may be the lines of tasks. */
 static int find_early(struct sqlite_writer *w, const struct cursor *at,
                       struct freeing *out, struct err *err)
 {
   struct sqlite_conn *c = &w->conn;
   int level = sqlite__gate_level((enum sqlite_gate_kind)at->kind);
-  int64_t type = level >= HELD_TASK_KEY ? at->scope : 0;
-  sqlite3_stmt *s =
-      sqlite__start(c, SQL_BLOCKED_EARLY,
-                    ARGS(arg_int(at->kind), arg_int(at->scope), arg_int(level - 1)));
+  bool of_task = level == HELD_TASK_LINE || level >= HELD_TASK_KEY;
+  bool by_type = level == HELD_QUEUE_KEY && has_lines(w);
+  sqlite3_stmt *s = sqlite__start(
+      c, SQL_BLOCKED_EARLY,
+      ARGS(arg_int(at->kind), arg_int(at->scope), arg_int(level - 1), arg_int(by_type)));
   int rc = sqlite__next(c, s, err);
   for (; rc > 0 && out->n < out->max; rc = sqlite__next(c, s, err)) {
     struct sqlite_place p = sqlite__blocked_place(s);
+    int64_t type = of_task ? at->scope : sqlite3_column_int64(s, 9);
     if (sqlite__last_gate(w, p.queue, type, level) > p.held)
       out->places[out->n++] = p;
   }
@@ -289,7 +299,7 @@ static int count_by(struct sqlite_writer *w, struct sqlite_policies *policies,
     sqlite__policies_free(&policies);
     return -1;
   }
-  w->memory.gates = policies ? sqlite__gates_new(policies, before) : NULL;
+  w->memory.gates = policies ? sqlite__gates_new(policies) : NULL;
   if (policies && count_all(w, err) < 0) {
     sqlite__gates_free(&w->memory.gates);
     w->memory.gates = before;

@@ -28,6 +28,7 @@ EMBED(sqlite_sql_002, FOLDER "002_logs.sql");
 EMBED(sqlite_sql_003, FOLDER "003_places.sql");
 EMBED(sqlite_sql_004, FOLDER "004_parents.sql");
 EMBED(sqlite_sql_005, FOLDER "005_turns.sql");
+EMBED(sqlite_sql_006, FOLDER "006_gates.sql");
 
 static const char *const files[] = {
     sqlite_sql_turn_start,  sqlite_sql_job_start,     sqlite_sql_upkeep_start,
@@ -37,7 +38,7 @@ static const char *const files[] = {
 
 const char *const sqlite__migrations[] = {sqlite_sql_001_start, sqlite_sql_002_start,
                                           sqlite_sql_003_start, sqlite_sql_004_start,
-                                          sqlite_sql_005_start};
+                                          sqlite_sql_005_start, sqlite_sql_006_start};
 const int sqlite__migrations_n = sizeof sqlite__migrations / sizeof sqlite__migrations[0];
 
 static const char *const names[SQL_COUNT] = {

@@ -47,7 +47,6 @@
   X(RECOVER_CLEAR, recover_clear)                                                        \
   X(RECOVER_LOCKS, recover_locks)                                                        \
   X(BLOCKED_FIRST, blocked_first)                                                        \
-  X(BLOCKED_AHEAD, blocked_ahead)                                                        \
   X(BLOCKED_TAKE, blocked_take)                                                          \
   X(BLOCKED_DROP, blocked_drop)                                                          \
   X(WAITING_READY, waiting_ready)                                                        \

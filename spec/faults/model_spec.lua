@@ -97,7 +97,7 @@ describe("the model of the queue", function()
     ["the last one of those that wait for a slot"] = { "limits", "blocked_first",
       "order by priority, turn, seq", "order by priority, turn, seq desc" },
     ["slots that come back with a job and are not its own"] = { "limits", "recover_ready",
-      "?1, 4", "?1, 0" },
+      "?1, 6", "?1, 0" },
     ["rates that a restart begins anew"] = { "limits", "starts", "from candy_start",
       "from candy_start where n > 9" },
     ["retries that others in strict order pass"] = { "order", "count_scheduled",

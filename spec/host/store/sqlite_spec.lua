@@ -165,6 +165,26 @@ describe("the file of the SQLite store", function()
     end
   end)
 
+  -- The gates had other numbers: jobs behind them meet them again, in their places.
+  it("is brought up to date, with jobs at gates", function()
+    assert.same({ "added 5", code = 0 }, store({ "add 5" }))
+    shell("delete from candy_ready; insert into candy_blocked values "
+      .. "(2, 2, 'k', 0, 4, 9, 1, 2, 1, 1, 0, 1), "
+      .. "(6, 1, 'k', 0, 0, 2, 2, 2, 0, 0, 0, 2), "
+      .. "(0, 1, '', 0, 0, 3, 3, 2, 0, 0, 0, 0), "
+      .. "(10, 1, '', 0, 0, 4, 4, 2, 0, 0, 0, 3), "
+      .. "(4, 1, '', -1, 0, 5, 5, 2, 2, 1, 1, 3); pragma user_version = 5")
+    assert.same({ "available 5", code = 0 }, store({ "count" }))
+    assert.equal("5 -1 0 5 2 1 1 3,2 0 0 2 0 0 0 2,1 0 4 9 1 1 0 1",
+      shell("select group_concat(id || ' ' || priority || ' ' || turn || ' ' || seq "
+        .. "|| ' ' || lease || ' ' || retry_count || ' ' || rescues || ' ' || held) "
+        .. "from (select * from candy_ready order by priority, turn, seq)"))
+    assert.equal("1", shell("select abs(since - unixepoch() * 1000) < 60000 "
+      .. "from candy_ready limit 1"))
+    assert.equal("1 9", shell("select id || ' ' || seq from candy_place"))
+    assert.equal("3,4", shell("select group_concat(id) from candy_blocked"))
+  end)
+
   it("is refused, and left as it is, when a strange log table is in the way", function()
     older(1, "create table orchestrator_logs (id integer primary key, msg text);")
     tells(store({ "count" })[1], "store_log_columns: ", '"time"', "Candy makes its own")

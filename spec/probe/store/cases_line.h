@@ -125,8 +125,8 @@ static void a_line_whose_first_goes_away(void)
   CHECK_INT(take_when_due().id, ids[2]);
 }
 
-/* Those behind it have all that the rate lets begin. */
-static void a_line_that_has_the_rate_of_its_first(void)
+/* As many are in the line as the rate lets begin. */
+static void order_behind_a_rate_of_a_long_line(void)
 {
   int64_t ids[3];
   know_line_and_rate(2);
@@ -136,18 +136,27 @@ static void a_line_that_has_the_rate_of_its_first(void)
   usleep(400000); /* its window ends, and the last comes into the line */
   THESE(0);
   CHECK(finish(first, STORE_RETRY) == STORE_DONE);
-  for (int i = 0; i < 2; i++)
-    CHECK(finish(take_when_due(), STORE_RETRY) == STORE_DONE);
-  for (int i = 0; i < 3; i++)
-    CHECK(finish(take_when_due(), STORE_OK) == STORE_DONE);
+  for (int i = 0; i < 2; i++) {
+    first = take_when_due();
+    CHECK_INT(first.id, ids[0]);
+    CHECK(finish(first, STORE_RETRY) == STORE_DONE);
+  }
+  THESE(0);
+  usleep(400000);
+  in_order(ids[0], ids[1]);
 }
 
-/* One of a line has the only slot of its queue's key, and one before it comes late. */
-static void a_line_that_has_the_slot_of_its_first(void)
+static void know_line_and_slots(int64_t concurrency)
 {
   struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
-  struct store_queue q = {.name = "q", .key_limit.concurrency = 1};
+  struct store_queue q = {.name = "q", .key_limit.concurrency = concurrency};
   know_all(types, 2, &q, 1);
+}
+
+/* Its queue's key has one slot, and one that waits in the line came before it. */
+static void order_behind_one_that_comes_late(void)
+{
+  know_line_and_slots(1);
   int64_t dep = add_one("u");
   struct store_new job = a_job("t");
   job.queue = "q";
@@ -157,12 +166,107 @@ static void a_line_that_has_the_slot_of_its_first(void)
   int64_t late = add(job);
   struct taken before = THESE(dep).jobs[0];
   struct taken elsewhere = THESE(add_keyed("t", "other", "k")).jobs[0];
-  int64_t has_slot = add_keyed("t", "q", "k");
+  int64_t waits = add_keyed("t", "q", "k");
   THESE(0);
   CHECK(finish(before, STORE_OK) == STORE_DONE);
   THESE(0);
   CHECK(finish(elsewhere, STORE_OK) == STORE_DONE);
-  in_order(has_slot, late);
+  in_order(late, waits);
+}
+
+/* Those who wait in it, or for its first, leave the other slots to others. */
+static void a_line_has_one_slot_of_its_key(void)
+{
+  know_line_and_slots(2);
+  int64_t a = add_keyed("t", "q", "k"), b = add_keyed("t", "q", "k");
+  int64_t others[] = {add_keyed("u", "q", "k"), add_keyed("u", "q", "k")};
+  struct taken_all all = THESE(a, others[0]);
+  struct store_finish again = a_finish(all.jobs[0], STORE_RETRY);
+  again.delay_ms = 50;
+  CHECK(act(&again.op) == 0);
+  store_op_fini(&again.op);
+  struct taken other = THESE(others[1]).jobs[0];
+  usleep(80000); /* it is due */
+  THESE(0);
+  CHECK(finish(other, STORE_OK) == STORE_DONE);
+  in_order(a, b);
+}
+
+/* Whoever came first is next, of the strict task or of another. */
+static void run_a_line_among_others(struct store_queue q)
+{
+  static const char *const tasks[] = {"t", "t", "u", "t", "u"};
+
+  enum { N = sizeof tasks / sizeof tasks[0] };
+
+  struct store_type types[] = {{.name = "t", .order = STORE_BY_KEY}, {.name = "u"}};
+  int64_t ids[N];
+  know_all(types, 2, &q, 1);
+  for (int i = 0; i < N; i++)
+    ids[i] = add_keyed(tasks[i], "q", "k");
+  for (int i = 0; i < N; i++)
+    CHECK(finish(THESE(ids[i]).jobs[0], STORE_OK) == STORE_DONE);
+}
+
+static void a_line_among_others_with_a_slot(void)
+{
+  run_a_line_among_others((struct store_queue){.name = "q", .key_limit.concurrency = 1});
+}
+
+/* The key of a queue in strict order is before the line. */
+static void a_line_among_others_in_order(void)
+{
+  run_a_line_among_others((struct store_queue){.name = "q", .order = STORE_BY_KEY});
+}
+
+/* Who waits for a slot of its queue's key has no place in the line yet. */
+static void a_task_that_is_strict_from_now_on(void)
+{
+  struct store_type t = {.name = "t"}, strict = {.name = "t", .order = STORE_BY_KEY};
+  struct store_queue q = {.name = "q", .key_limit.concurrency = 2};
+  int64_t ids[5];
+  know_all(&t, 1, &q, 1);
+  for (int i = 0; i < 5; i++)
+    ids[i] = add_keyed("t", "q", "k");
+  struct taken_all all = THESE(ids[0], ids[1]);
+  know_all(&strict, 1, &q, 1);
+  CHECK(finish(all.jobs[0], STORE_OK) == STORE_DONE);
+  THESE(0);
+  CHECK(finish(all.jobs[1], STORE_OK) == STORE_DONE);
+  for (int i = 2; i < 5; i++)
+    CHECK(finish(THESE(ids[i]).jobs[0], STORE_OK) == STORE_DONE);
+}
+
+/* Nobody is called until all of them are where they belong now. */
+static void many_of_a_task_that_is_strict_from_now_on(void)
+{
+  enum { MANY = 12000 };
+
+  struct store_type t = {.name = "t"}, strict = {.name = "t", .order = STORE_BY_KEY};
+  struct store_queue q = {.name = "q", .key_limit.concurrency = 2};
+  struct store_new *jobs = mem_alloc(MANY * sizeof *jobs);
+  know_all(&t, 1, &q, 1);
+  for (int i = 0; i < MANY; i++) {
+    jobs[i] = a_job("t");
+    jobs[i].queue = "q";
+    jobs[i].key = i < MANY - 5 ? "k" : "l";
+  }
+  add_list(jobs, MANY);
+  struct taken all[4];
+  for (int i = 0; i < 4; i++)
+    all[i] = take_when_due();
+  CHECK_INT(all[2].id, jobs[MANY - 5].id);
+  know_all(&strict, 1, &q, 1);
+  for (int i = 0; i < 4; i++)
+    CHECK(finish(all[i], STORE_OK) == STORE_DONE);
+  struct taken one = take_when_due(), other = take_when_due();
+  CHECK_INT(one.id, jobs[2].id);
+  CHECK_INT(other.id, jobs[MANY - 3].id);
+  CHECK_INT(take_one().id, 0);
+  CHECK(finish(one, STORE_OK) == STORE_DONE && finish(other, STORE_OK) == STORE_DONE);
+  CHECK_INT(take_when_due().id, jobs[3].id);
+  CHECK_INT(take_when_due().id, jobs[MANY - 2].id);
+  free(jobs);
 }
 
 /* ---- places ---- */

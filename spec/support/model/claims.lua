@@ -38,7 +38,7 @@ end
 
 local function has_room(queue, job)
   local gates = limits.gates(queue, job)
-  return #gates == 0 or #gates == 1 and gates[1].level == 5
+  return #gates == 0 or #gates == 1 and gates[1].level == limits.ROOM
 end
 
 local function comes_first(queue, a, b)

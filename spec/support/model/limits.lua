@@ -5,11 +5,11 @@
 -- that comes before its turn in strict order. And once claims have come to an end it says
 -- why each job that is left has to wait (limits.find_idle): there must be a reason.
 --
--- A job passes gates 1 to 4, as in docs/explanation/limits.md, and holds the slots of
+-- A job passes gates 1 to 6, as in host/store/sqlite_gate.h, and holds the slots of
 -- those behind it; the limit of its queue as a whole comes last here.
-local limits = {}
+local limits = { ROOM = 7 } -- the queue as a whole
 
-local ROOM = 5 -- the queue as a whole
+local ROOM = limits.ROOM
 local GRAIN = 256 -- a start is noted to within such a part of the window
 
 local function has_rule(limit)
@@ -121,9 +121,11 @@ end
 
 -- ---- gates ----
 
+-- `level` when it is in strict order, else two more.
 local function key_gate(queue, level, kind, scope, key)
   local rule = queue.rules[kind .. ":" .. scope]
   if rule and (key or rule.keyless) then
+    level = rule.strict and level or level + 2
     local gate = { level = level, rule = rule, key = key or false }
     gate[kind == "task_key" and "type" or "queue"] = scope
     return gate
@@ -132,7 +134,7 @@ end
 
 local function task_gate(queue, job)
   local rule = queue.rules["task:" .. job.type]
-  return rule and { level = 4, rule = rule, type = job.type }
+  return rule and { level = 6, rule = rule, type = job.type }
 end
 
 --- The gates of a job, in order, and the room in its queue.
@@ -146,6 +148,9 @@ function limits.gates(queue, job)
   add(key_gate(queue, 3, "task_key", job.type, job.key))
   add(task_gate(queue, job))
   add(own and { level = ROOM, rule = own, queue = job.queue })
+  table.sort(gates, function(a, b)
+    return a.level < b.level
+  end)
   return gates
 end
 

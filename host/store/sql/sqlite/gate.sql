@@ -44,10 +44,11 @@ order by kind, scope, key limit 1
 select kind, scope, key from candy_blocked where (kind, scope) > (?1, ?2)
 order by kind, scope, key limit 1
 
--- Who has not come from the gate before, or from none; a small part as a rule.
+-- Who has not come from the gate before, or from none. ?4: with their types.
 -- name: blocked_early
-select queue, priority, turn, seq, id, lease, retry_count, rescues, held
-from candy_blocked where kind = ?1 and scope = ?2 and held < ?3
+select queue, priority, turn, seq, id, lease, retry_count, rescues, held,
+  case when ?4 then (select j.type from candy_job j where j.id = b.id) else 0 end
+from candy_blocked b where kind = ?1 and scope = ?2 and held < ?3
 order by key, priority, turn, seq
 
 -- name: starts

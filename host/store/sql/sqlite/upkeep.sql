@@ -4,7 +4,7 @@
 -- name: recover_ready
 insert into candy_ready (queue, priority, turn, seq, id, lease, retry_count, rescues,
                          since, held)
-  select queue, priority, turn, seq, id, lease, retry_count, rescues, ?1, 4
+  select queue, priority, turn, seq, id, lease, retry_count, rescues, ?1, 6
   from candy_running where not once
 
 -- name: recover_places
@@ -35,13 +35,6 @@ delete from candy_lock
 select queue, priority, turn, seq, id, lease, retry_count, rescues, held
 from candy_blocked where kind = ?1 and scope = ?2 and key = ?3
 order by priority, turn, seq limit ?4
-
--- Of this type behind a gate, and before a place.
--- name: blocked_ahead
-select 1 from candy_blocked b cross join candy_job j on j.id = b.id
-where b.kind = ?1 and b.scope = ?2 and b.key = ?3
-  and (b.priority, b.turn, b.seq) < (?4, ?5, ?6) and j.type = ?7
-limit 1
 
 -- name: blocked_take
 delete from candy_blocked where kind = ?1 and scope = ?2 and key = ?3 and priority = ?4
