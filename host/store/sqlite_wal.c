@@ -20,8 +20,8 @@
 
 #define HEAD_BYTES  32
 #define FRAME_BYTES (24 + 4096)
-#define FULL_BYTES  (HEAD_BYTES + SQLITE_WAL_PAGES * FRAME_BYTES)
-#define WRITE_BYTES (64 * 1024) /* SQLite takes less than 128 KiB at a time */
+#define FULL_BYTES  (HEAD_BYTES + (int64_t)SQLITE_WAL_PAGES * FRAME_BYTES)
+#define WRITE_BYTES 65536 /* SQLite takes less than 128 KiB at a time */
 #define STEP_WRITES 4
 #define REST_NS     (2 * CLOCK_MS)
 

@@ -63,7 +63,8 @@ local function end_attempt(queue, job, request, answer)
   end
   job.asked = nil
   return ENDS[request.outcome](queue, job, request, answer)
-    or expect("became", answer.became, request.fan and "pending" or job.state)
+    or expect("became", answer.became,
+      request.fan and job.state ~= "cancelled" and "pending" or job.state)
 end
 
 local OUTCOMES = { "ok", "ok", "ok", "retry", "retry", "fail", "snooze", "release",

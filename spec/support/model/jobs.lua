@@ -141,26 +141,36 @@ local function dep_fails(queue, id, are_children)
   return are_children and not queue:is_finished(dep) and "circular_wait" or nil
 end
 
--- Then it is cancelled, and the others are not looked at.
 local function has_failed(dep, new)
   return dep and (dep.state == "dead" or dep.state == "cancelled") and not new.after_any
 end
 
-local function ties_fail(queue, new, are_children)
-  local code = batch_fails(queue, new)
+-- The code with which a job is refused, or nil; and whether it is cancelled at once: then
+-- what else it waits for is not looked at. `gone`: which of those before it in the list
+-- were.
+local function ties_fail(queue, new, gone, are_children)
+  local code, batch = batch_fails(queue, new), queue.batches[new.batch]
+  if code or batch and batch.cancelling then
+    return code, code == nil
+  end
   for _, id in ipairs(new.after or {}) do
-    if code or has_failed(queue.jobs[id], new) then
-      break
+    if has_failed(queue.jobs[id], new) or gone[#gone + 1 + id] and not new.after_any then
+      return nil, true
     end
     code = id > 0 and dep_fails(queue, id, are_children) or nil
+    if code then
+      return code, false
+    end
   end
-  return code
+  return nil, false
 end
 
 --- The code with which they are refused, or nil. Children are those that are waited for.
 function jobs.refused(queue, list, are_children)
-  for _, new in ipairs(list) do
-    local code = ties_fail(queue, new, are_children)
+  local gone = {}
+  for i, new in ipairs(list) do
+    local code
+    code, gone[i] = ties_fail(queue, new, gone, are_children)
     if code then
       return code
     end
