@@ -145,24 +145,27 @@ local function has_failed(dep, new)
   return dep and (dep.state == "dead" or dep.state == "cancelled") and not new.after_any
 end
 
+-- What a dependency makes of a job, as ties_fail tells it. `id` is a job or, when negative,
+-- one before it in the list; `gone`: which of those were cancelled at once.
+local function dep_decides(queue, new, id, gone, are_children)
+  if has_failed(queue.jobs[id], new) or gone[#gone + 1 + id] and not new.after_any then
+    return nil, true
+  end
+  return id > 0 and dep_fails(queue, id, are_children) or nil, false
+end
+
 -- The code with which a job is refused, or nil; and whether it is cancelled at once: then
--- what else it waits for is not looked at. `gone`: which of those before it in the list
--- were.
+-- what else it waits for is not looked at.
 local function ties_fail(queue, new, gone, are_children)
   local code, batch = batch_fails(queue, new), queue.batches[new.batch]
-  if code or batch and batch.cancelling then
-    return code, code == nil
-  end
+  local over = not code and batch ~= nil and batch.cancelling
   for _, id in ipairs(new.after or {}) do
-    if has_failed(queue.jobs[id], new) or gone[#gone + 1 + id] and not new.after_any then
-      return nil, true
+    if code or over then
+      break
     end
-    code = id > 0 and dep_fails(queue, id, are_children) or nil
-    if code then
-      return code, false
-    end
+    code, over = dep_decides(queue, new, id, gone, are_children)
   end
-  return nil, false
+  return code, over or false
 end
 
 --- The code with which they are refused, or nil. Children are those that are waited for.
