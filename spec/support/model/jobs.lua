@@ -145,8 +145,8 @@ local function has_failed(dep, new)
   return dep and (dep.state == "dead" or dep.state == "cancelled") and not new.after_any
 end
 
--- What a dependency makes of a job, as ties_fail tells it. `id` is a job or, when negative,
--- one before it in the list; `gone`: which of those were cancelled at once.
+-- What a dependency makes of a job, as ties_fail tells it. `id` is a job or, when
+-- negative, one before it in the list; `gone`: which of those were cancelled at once.
 local function dep_decides(queue, new, id, gone, are_children)
   if has_failed(queue.jobs[id], new) or gone[#gone + 1 + id] and not new.after_any then
     return nil, true
