@@ -68,7 +68,8 @@ static void log_trouble(void *arg, const struct err *err)
 void host__store_broke(void *arg, const struct err *err)
 {
   (void)arg;
-  log_line(LOG_ERROR, NULL, "the store can't be trusted any more: %s", err->text);
+  log_line(LOG_ERROR, json_pack("{s:s}", "code", err->code),
+           "the store can't be trusted any more: %s", err->text);
   log_close();
   _exit(1); /* what was acknowledged is on disk; the next start reads it from there */
 }

@@ -130,7 +130,7 @@ describe("a disk", function()
     end
     assert.are.equal(20, acked)
     assert.are.equal(1, candy.join(host.process))
-    assert.is_truthy(host:log():find("store_io", 1, true), host:log())
+    assert.is_truthy(host:log():find('"code":"store_io"', 1, true), host:log())
     preload.disk(folder, "")
     host = host:again(options())
     local rows
